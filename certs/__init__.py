@@ -1,0 +1,1 @@
+"""Who we are: keys, certificates, signatures, their expiry and renewal."""
