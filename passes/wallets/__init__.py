@@ -1,0 +1,1 @@
+"""The two renderings: the same face in, one wallet's document out. No I/O."""
