@@ -1,0 +1,95 @@
+"""Text in Open Sans (Latin, Greek, Cyrillic, Hebrew): the one place that measures and draws it.
+
+Characters the typeface does not have (emoji, Chinese) are left out rather than drawn as boxes.
+"""
+
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+import fontpkg_open_sans
+from PIL import ImageDraw, ImageFont
+
+from branding.colour import Colour
+
+_FILE = fontpkg_open_sans.ROOT / "files" / "OpenSans[wdth,wght].ttf"
+_FULL_WIDTH = 100
+
+Weight = Literal[300, 400, 600, 700, 800]
+Anchor = Literal["ls", "ms", "rs", "lm", "mm", "rm"]  # left, middle, right × baseline, middle
+
+
+@lru_cache(maxsize=128)
+def font(size_px: float, weight: Weight = 400) -> ImageFont.FreeTypeFont:
+    """The typeface at one size and weight; fractions of a pixel are fine."""
+    face = ImageFont.truetype(_FILE, size_px, layout_engine=ImageFont.Layout.RAQM)
+    face.set_variation_by_axes([weight, _FULL_WIDTH])
+    return face
+
+
+def printable(text: str) -> str:
+    """The text in one line with only what the typeface can show; may be empty."""
+    kept = "".join(char if char.isspace() or _has_glyph(char) else "" for char in _composed(text))
+    return " ".join(kept.split())
+
+
+def fitted(text: str, size_px: float, weight: Weight, max_width_px: float) -> str:
+    """The printable text, shortened with "…" until it is at most `max_width_px` wide."""
+    whole = printable(text)
+    face = font(size_px, weight)
+    if face.getlength(whole) <= max_width_px:
+        return whole
+    fits, too_long = 0, len(whole)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if face.getlength(_cut(whole, middle)) <= max_width_px:
+            fits = middle
+        else:
+            too_long = middle
+    return _cut(whole, fits) if fits else ""
+
+
+def width(text: str, size_px: float, weight: Weight = 400) -> float:
+    """How many pixels the printable text takes."""
+    return font(size_px, weight).getlength(printable(text))
+
+
+def write(
+    pen: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    *,
+    size_px: float,
+    weight: Weight,
+    colour: Colour | int,
+    anchor: Anchor = "ls",
+    rtl: bool = False,
+) -> None:
+    """Draw one line of printable text; `colour` is a number on a mask.
+
+    `rtl` is the direction of the paragraph; a Hebrew word is right to left either way.
+    """
+    fill = colour if isinstance(colour, int) else colour.rgb
+    direction = "rtl" if rtl else None
+    pen.text(at, printable(text), fill, font(size_px, weight), anchor=anchor, direction=direction)
+
+
+def initials(name: str) -> str:
+    """One or two capital letters that stand for a name; empty when it has none we can show."""
+    words = (word.lstrip("\"'„“”‚‘’«»([{#@&-–—") for word in printable(name).split())
+    letters = [word[0].upper() for word in words if word and word[0].isalnum()]
+    return "".join(letters[:2])[:2]
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _cut(text: str, length: int) -> str:
+    return text[:length].rstrip(" ,;:.-–") + "…"
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(char: str) -> bool:
+    """Whether drawing it leaves ink: a missing glyph of this typeface leaves none."""
+    return font(20).getmask(char).getbbox() is not None
