@@ -1,0 +1,109 @@
+"""What can go wrong for a caller, as values with a stable code, a status and a cure.
+
+    Problem
+    ├── Unauthorized          401  no key, an unknown or a revoked one
+    ├── ForbiddenScope        403  the key may not do this
+    ├── NotFound              404  unknown, or another merchant's: indistinguishable
+    ├── Conflict              409  the present state forbids it
+    ├── PreconditionFailed    412  If-Match names an older revision
+    ├── Invalid               422  (or 400) one or many faults, each with a pointer
+    └── Unavailable           503  a part of us that the request needs is not usable now
+
+The list `CODES` is closed and documented; the table to RFC 9457 lives in `passes.web.problems`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+# code → what the caller can do about it (shown in the documentation)
+CODES: dict[str, str] = {
+    "apple_signing_unavailable": (
+        "No usable certificate for this pass type: run `passmint certs check` and follow its cure."
+    ),
+    "conflict": "The object's present state forbids this; read it again and decide anew.",
+    "forbidden_scope": "Use a key with the scope named in the detail.",
+    "google_unavailable": "Configure the Google service account and issuer id; see the settings.",
+    "image_rejected": "Upload a PNG, JPEG, WebP, GIF or SVG of at most 5 MB and 25 megapixels.",
+    "internal_error": "Our fault. Quote the request id to the operator.",
+    "malformed_body": "Send one well-formed JSON object in UTF-8.",
+    "merchant_missing": "Operator keys name the merchant in the header Passmint-Merchant.",
+    "method_not_allowed": "Use one of the methods in the Allow header.",
+    "not_found": "Check the path and the id; a key sees its own merchant only.",
+    "payload_too_large": "Send a smaller body.",
+    "precondition_failed": "Somebody changed it: read it again, then repeat with the new ETag.",
+    "program_inactive": "Activate the program first.",
+    "quota_exceeded": "Wait as long as Retry-After says.",
+    "template_invalid": "Correct the template's fields named in `errors`.",
+    "unauthorized": "Send `Authorization: Bearer wk_…` with a key that is not revoked.",
+    "unsupported_media_type": "Send the content type the documentation names.",
+    "validation_failed": "Correct the fields named in `errors`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One fault in a request: JSON pointer to the place, machine code, sentence with the cure."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """Something the caller can act on; `code` is one of CODES."""
+
+    status: ClassVar[HTTPStatus]
+    code: str
+
+    def __init__(self, detail: str, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+
+
+class Unauthorized(Problem):
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
+class ForbiddenScope(Problem):
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden_scope"
+
+
+class NotFound(Problem):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class Conflict(Problem):
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class PreconditionFailed(Problem):
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "precondition_failed"
+
+
+class Unavailable(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "apple_signing_unavailable"
+
+
+class Invalid(Problem):
+    """Faults in what was sent, all at once."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "validation_failed"
+
+    def __init__(
+        self,
+        faults: Sequence[FieldFault],
+        detail: str = "Some fields need correction.",
+        code: str | None = None,
+    ) -> None:
+        super().__init__(detail, code)
+        self.faults = tuple(faults)

@@ -1,0 +1,180 @@
+"""The one place that reads the environment: `PASSMINT_*` in, checked values out.
+
+A variable NAME can also be given as NAME_FILE, the path of a file that holds the value (secrets
+mounted by an orchestrator). All faults are reported together, each with its cure.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+PREFIX = "PASSMINT_"
+_MIN_SECRET = 32
+
+
+class SettingsError(Exception):
+    """Some settings are missing or wrong; the message lists all of them with their cures."""
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a URL's host is this machine itself."""
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _public_url(text: str) -> str:
+    url = urlsplit(text.strip())
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("must be an absolute URL such as https://cards.example.com")
+    if url.query or url.fragment or url.username:
+        raise ValueError("must have no query, fragment or user")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValueError("must start with https:// (phones refuse http except on this machine)")
+    path = url.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return f"{url.scheme}://{url.netloc}{path}"
+
+
+def _database_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg://{rest}"
+    if not separator or scheme not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return text
+
+
+def _digits(text: str) -> str:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be the numeric issuer id of the Google Pay & Wallet console")
+    return text
+
+
+class Settings(BaseModel):
+    """Checked settings. Field names are the variable names in lower case, without the prefix."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        description="Where phones and browsers reach this service; stands inside every pass. "
+        "A trailing slash or /v1 is removed; http only for this machine."
+    )
+    secret_key: SecretStr = Field(
+        description="At least 32 random characters, the same on every host; signs what we hand out."
+    )
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite:///var/passmint.db",
+        description="sqlite:///path or postgresql://user:password@host/name.",
+    )
+    apple_certificates: Path | None = Field(
+        default=None, description="Folder with one certificate and key per pass type identifier."
+    )
+    apple_passphrase: SecretStr | None = Field(
+        default=None, description="Pass phrase of the encrypted keys in that folder."
+    )
+    apple_intermediates: Path | None = Field(
+        default=None, description="Further Apple WWDR intermediates (PEM), beside the built-in G4."
+    )
+    apple_authority: Path | None = Field(
+        default=None,
+        description="Development and tests only: intermediate and root to trust instead of "
+        "Apple's. Real phones refuse such passes.",
+    )
+    google_service_account: Path | None = Field(
+        default=None, description="Key file (JSON) of the Google service account."
+    )
+    google_issuer_id: Annotated[str, AfterValidator(_digits)] | None = Field(
+        default=None, description="Numeric issuer id of the Google Pay & Wallet console."
+    )
+    google_save_url: str = Field(
+        default="https://pay.google.com/gp/v/save",
+        description="Where save links point; changed only to try the service out.",
+    )
+    proxy_hops: int = Field(
+        default=0, ge=0, le=8, description="Reverse proxies in front whose X-Forwarded-* we trust."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token of /metrics; without it the page does not exist."
+    )
+    artwork_cache_mb: int = Field(
+        default=64, ge=1, le=4096, description="Memory of one process for drawn Apple images."
+    )
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if len(self.secret_key.get_secret_value()) < _MIN_SECRET:
+            raise ValueError("PASSMINT_SECRET_KEY must have at least 32 characters")
+        if (self.google_service_account is None) != (self.google_issuer_id is None):
+            raise ValueError(
+                "PASSMINT_GOOGLE_SERVICE_ACCOUNT and PASSMINT_GOOGLE_ISSUER_ID go together: "
+                "set both, or neither"
+            )
+        return self
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """The settings in an environment; SettingsError lists every fault."""
+        faults: list[str] = []
+        values = _values(environ, faults)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults += [_sentence(tuple(e["loc"]), e["msg"]) for e in error.errors()]
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return settings
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment; SettingsError lists every fault."""
+    return Settings.read(os.environ)
+
+
+def _values(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX) or not text:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key in Settings.model_fields:
+            values[key] = text
+        elif key.removesuffix("_file") in Settings.model_fields:
+            _read_file(name, text, values, faults)
+        else:
+            faults.append(f"{name} is not a setting: check its spelling in docs/settings.md")
+    return values
+
+
+def _read_file(name: str, path: str, values: dict[str, str], faults: list[str]) -> None:
+    try:
+        values[name.removeprefix(PREFIX).removesuffix("_FILE").lower()] = (
+            Path(path).read_text(encoding="utf-8").strip()
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{name} names {path}, which cannot be read: {error}")
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not location:
+        return message
+    name = PREFIX + str(location[0]).upper()
+    return f"{name} is required" if message == "Field required" else f"{name}: {message}"

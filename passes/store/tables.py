@@ -1,0 +1,272 @@
+"""Every table. Columns only: what may happen to a row is decided in services."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from passes.store.ids import new_code, new_id, new_token
+
+_SHA256 = 64  # hex characters
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in, aware UTC datetimes out, on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs a zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy reads it from the class
+        datetime: UtcDateTime,
+        str: String,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+class Merchant(Base):
+    __tablename__ = "merchants"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mer"))
+    name: Mapped[str]
+    slug: Mapped[str] = mapped_column(unique=True)
+    locale: Mapped[str]
+    timezone: Mapped[str]
+    currency: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    website: Mapped[str | None]
+    address: Mapped[str | None]
+    quiet_hours: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """`merchant_id` is None for an operator's key, which names its merchant per request."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
+    merchant_id: Mapped[str | None] = mapped_column(ForeignKey("merchants.id"), index=True)
+    name: Mapped[str]
+    secret_sha256: Mapped[str] = mapped_column(String(_SHA256), unique=True)
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Picture(Base):
+    """A PNG by its own SHA-256. Never changed, never deleted: old links must keep working."""
+
+    __tablename__ = "pictures"
+
+    sha256: Mapped[str] = mapped_column(String(_SHA256), primary_key=True)
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+    width: Mapped[int]
+    height: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Image(Base):
+    """A merchant's upload, cleaned; what it is for is `purpose`."""
+
+    __tablename__ = "images"
+    __table_args__ = (Index(None, "merchant_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("img"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    purpose: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"))
+    width: Mapped[int]
+    height: Mapped[int]
+    source_format: Mapped[str]
+    dominant_colors: Mapped[list[Any]]
+    warnings: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+
+
+class Template(Base):
+    """How a card looks. Colours the merchant left open are None and chosen from the logo."""
+
+    __tablename__ = "templates"
+    __table_args__ = (Index(None, "merchant_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("tpl"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    revision: Mapped[int] = mapped_column()
+    name: Mapped[str]
+    background: Mapped[str | None]
+    foreground: Mapped[str | None]
+    label: Mapped[str | None]
+    logo_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    icon_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    strip_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    hero_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    stamp_on_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    stamp_off_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    reward_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
+    strip_mode: Mapped[str]
+    fields: Mapped[dict[str, Any]]
+    barcode: Mapped[dict[str, Any]]
+    links: Mapped[list[Any]]
+    apple_overrides: Mapped[dict[str, Any]]
+    google_overrides: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
+
+
+class Program(Base):
+    __tablename__ = "programs"
+    __table_args__ = (Index(None, "merchant_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("prg"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    template_id: Mapped[str] = mapped_column(ForeignKey("templates.id"), index=True)
+    revision: Mapped[int] = mapped_column()
+    name: Mapped[str]
+    slug: Mapped[str] = mapped_column(unique=True)
+    type: Mapped[str]
+    status: Mapped[str]
+    pass_type_identifier: Mapped[str]
+    unit_label: Mapped[str]
+    card_size: Mapped[int]
+    milestones: Mapped[list[Any]]
+    welcome_stamps: Mapped[int]
+    terms: Mapped[str] = mapped_column(Text)
+    enrolment: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
+
+
+class ProgramPicture(Base):
+    """The drawn pictures others fetch by URL: `kind` is logo, or hero for `filled` stamps."""
+
+    __tablename__ = "program_pictures"
+
+    program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    filled: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"))
+
+
+class Member(Base):
+    """A customer in one program; every personal field may be empty."""
+
+    __tablename__ = "members"
+    __table_args__ = (
+        UniqueConstraint("program_id", "external_id"),
+        UniqueConstraint("program_id", "join_sha256"),
+        Index(None, "merchant_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mem"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"))
+    revision: Mapped[int] = mapped_column()
+    external_id: Mapped[str | None]
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    birthday: Mapped[date | None]
+    locale: Mapped[str | None]
+    source: Mapped[str]
+    join_sha256: Mapped[str | None] = mapped_column(String(_SHA256))
+    created_at: Mapped[datetime]
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
+
+
+class Consent(Base):
+    """A line of the consent log: the words shown, the answer given, when and through which door."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
+    purpose: Mapped[str]
+    granted: Mapped[bool]
+    text: Mapped[str] = mapped_column(Text)
+    source: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Pass(Base):
+    """A card in somebody's wallet. Token and serial never change; `code` is replaced on reissue."""
+
+    __tablename__ = "passes"
+    __table_args__ = (
+        UniqueConstraint("pass_type_identifier", "serial_number"),
+        Index(None, "merchant_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("pas"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), index=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), unique=True)
+    pass_type_identifier: Mapped[str]
+    serial_number: Mapped[str] = mapped_column(default=lambda: new_id("ser"))
+    authentication_token: Mapped[str] = mapped_column(default=new_token)
+    page_token: Mapped[str] = mapped_column(unique=True, default=new_token)
+    code: Mapped[str] = mapped_column(unique=True, default=new_code)
+    code_epoch: Mapped[int] = mapped_column(default=0)
+    voided: Mapped[bool] = mapped_column(default=False)
+    locale: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Transaction(Base):
+    """A line of the ledger, append-only. A member's balance is the sum of their lines."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "idempotency_key"),
+        Index(None, "merchant_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("txn"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"))
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
+    type: Mapped[str]
+    stamps: Mapped[int]
+    idempotency_key: Mapped[str | None]
+    created_at: Mapped[datetime]
