@@ -85,13 +85,11 @@ class Settings(BaseModel):
         description="sqlite:///path or postgresql://user:password@host/name.",
     )
     apple_certificates: Path | None = Field(
-        default=None, description="Folder with one certificate and key per pass type identifier."
+        default=None, description="Folder with a certificate and its key per pass type identifier, and any WWDR "
+        "intermediate newer than the built-in G4."
     )
     apple_passphrase: SecretStr | None = Field(
         default=None, description="Pass phrase of the encrypted keys in that folder."
-    )
-    apple_intermediates: Path | None = Field(
-        default=None, description="Further Apple WWDR intermediates (PEM), beside the built-in G4."
     )
     apple_authority: Path | None = Field(
         default=None,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from babel.support import NullTranslations
 
+from branding.brand import StampCard
 from branding.palette import Palette
-from branding.stamps import StampCard
 from passes.loyalty.placeholders import fill
 from passes.loyalty.stamps import Progress, StampRules, progress
 from passes.loyalty.wording import is_rtl, wording
@@ -269,7 +269,7 @@ def _stamp_card(rules: StampRules, standing: Progress, design: Design) -> StampC
     return StampCard(
         slots=rules.card_size,
         filled=standing.position,
-        milestones=tuple(m.at for m in rules.milestones),
+        milestones=frozenset(m.at for m in rules.milestones),
         ready=bool(standing.ready),
     )
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-MAX_SLOTS = 30  # what the drawn grid can show legibly
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Milestone:

@@ -64,6 +64,7 @@ class Merchant(Base):
     __tablename__ = "merchants"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mer"))
+    revision: Mapped[int] = mapped_column()
     name: Mapped[str]
     slug: Mapped[str] = mapped_column(unique=True)
     locale: Mapped[str]
@@ -75,6 +76,8 @@ class Merchant(Base):
     address: Mapped[str | None]
     quiet_hours: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
 
 
 class ApiKey(Base):
@@ -177,13 +180,17 @@ class Program(Base):
 
 
 class ProgramPicture(Base):
-    """The drawn pictures others fetch by URL: `kind` is logo, or hero for `filled` stamps."""
+    """The drawn pictures others fetch by URL: `kind` is logo, or hero for `filled` stamps.
+
+    `look` is the key of the look they were drawn from; a stale row is drawn anew.
+    """
 
     __tablename__ = "program_pictures"
 
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     filled: Mapped[int] = mapped_column(primary_key=True)
+    look: Mapped[str] = mapped_column(String(_SHA256))
     sha256: Mapped[str] = mapped_column(ForeignKey("pictures.sha256"))
 
 

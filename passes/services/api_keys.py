@@ -1,0 +1,63 @@
+"""API keys: minted once, stored as a hash, recognised in constant time, revoked for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from passes.errors import NotFound
+from passes.store.ids import digest, new_token
+from passes.store.tables import ApiKey
+
+SECRET_PREFIX = "wk_"  # noqa: S105  # the prefix is public
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: `merchant_id` is None for an operator."""
+
+    key_id: str
+    merchant_id: str | None
+    scopes: frozenset[str]
+
+
+def mint_key(
+    session: Session, merchant_id: str | None, name: str, scopes: Sequence[str], now: datetime
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which is not stored and cannot be shown again."""
+    secret = SECRET_PREFIX + new_token()
+    key = ApiKey(
+        merchant_id=merchant_id,
+        name=name,
+        scopes=list(scopes),
+        secret_sha256=digest(secret),
+        created_at=now,
+    )
+    session.add(key)
+    session.flush()
+    return key, secret
+
+
+def recognise(session: Session, secret: str) -> Caller | None:
+    """The caller with this secret; None when it is unknown or revoked.
+
+    Looked up by the secret's hash, so the time taken tells nothing about any stored secret.
+    """
+    row = session.execute(
+        select(ApiKey.id, ApiKey.merchant_id, ApiKey.scopes).where(
+            ApiKey.secret_sha256 == digest(secret), ApiKey.revoked_at.is_(None)
+        )
+    ).one_or_none()
+    return row and Caller(row.id, row.merchant_id, frozenset(row.scopes))
+
+
+def revoke_key(session: Session, merchant_id: str, key_id: str, now: datetime) -> None:
+    """From the next request on, the key is unknown. Revoking twice changes nothing."""
+    key = session.scalar(
+        select(ApiKey).where(ApiKey.id == key_id, ApiKey.merchant_id == merchant_id)
+    )
+    if key is None:
+        raise NotFound("There is no such key.")
+    key.revoked_at = key.revoked_at or now

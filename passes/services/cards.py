@@ -1,0 +1,97 @@
+"""Finding a card: one query for what is the holder's own, the look from the process's book."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from passes.errors import NotFound
+from passes.loyalty.face import MemberFacts, PassFace, compute_face
+from passes.services.looks import Look, LookBook, LookVersion
+from passes.store.tables import Member, Merchant, Pass, Program, Template, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One pass with everything it shows and the secrets that belong into it."""
+
+    look: Look
+    member: MemberFacts
+    locale: str
+    pass_id: str
+    member_id: str
+    serial_number: str
+    authentication_token: str
+    page_token: str
+    created_at: datetime
+
+    def face(self) -> PassFace:
+        """What the card shows now, in its holder's language."""
+        look = self.look
+        return compute_face(look.merchant, look.program, look.design, self.member, self.locale)
+
+
+def card_by_token(session: Session, looks: LookBook, page_token: str) -> Card:
+    """The card behind a public link; NotFound for a guess."""
+    return _find(session, looks, Pass.page_token == page_token)
+
+
+def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str) -> Card:
+    """A merchant's card; NotFound when there is none, or it is another merchant's."""
+    return _find(session, looks, (Pass.id == pass_id) & (Pass.merchant_id == merchant_id))
+
+
+def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> Card:
+    stamps = (
+        select(func.coalesce(func.sum(Transaction.stamps), 0))
+        .where(Transaction.member_id == Pass.member_id)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        select(
+            Pass.id,
+            Pass.member_id,
+            Pass.serial_number,
+            Pass.authentication_token,
+            Pass.page_token,
+            Pass.code,
+            Pass.voided,
+            Pass.locale,
+            Pass.created_at,
+            Member.first_name,
+            Member.last_name,
+            stamps.label("stamps"),
+            Program.id.label("program_id"),
+            Program.revision.label("program_revision"),
+            Template.revision.label("template_revision"),
+            Merchant.revision.label("merchant_revision"),
+        )
+        .join(Member, Member.id == Pass.member_id)
+        .join(Program, Program.id == Pass.program_id)
+        .join(Template, Template.id == Program.template_id)
+        .join(Merchant, Merchant.id == Pass.merchant_id)
+        .where(condition)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such card.")
+    version = LookVersion(
+        row.program_id, row.program_revision, row.template_revision, row.merchant_revision
+    )
+    return Card(
+        look=looks.open(session, version),
+        member=MemberFacts(
+            code=row.code,
+            stamps=int(row.stamps),
+            first_name=row.first_name,
+            last_name=row.last_name,
+            voided=row.voided,
+        ),
+        locale=row.locale,
+        pass_id=row.id,
+        member_id=row.member_id,
+        serial_number=row.serial_number,
+        authentication_token=row.authentication_token,
+        page_token=row.page_token,
+        created_at=row.created_at,
+    )

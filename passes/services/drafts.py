@@ -1,0 +1,311 @@
+"""What callers may send: strict, typed inputs of the use cases, and the text they may contain."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from branding.brand import MAX_SLOTS
+from branding.colour import Colour
+from passes.loyalty import placeholders
+
+# C0 and C1 controls and the two Unicode line separators; a new line is allowed where text is long.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS_BUT_NEWLINE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_URI_SCHEMES = {"https", "tel", "mailto", "geo"}
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\Z")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{4,30}\Z")
+
+Locale = Literal["en", "hu", "cs", "he"]
+
+
+def _one_line(text: str) -> str:
+    if _CONTROLS.search(text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _lines(text: str) -> str:
+    text = text.replace("\r\n", "\n")
+    if _CONTROLS_BUT_NEWLINE.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _filled_in(text: str) -> str:
+    unknown = placeholders.unknown_in(text)
+    if unknown:
+        known = ", ".join(sorted(placeholders.PLACEHOLDERS))
+        raise PydanticCustomError(
+            "placeholder_unknown",
+            "unknown placeholder {unknown}; known are: {known}",
+            {"unknown": ", ".join(unknown), "known": known},
+        )
+    return text
+
+
+def _colour(text: str) -> str:
+    return Colour.parse(text).hex
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.match(text):
+        raise ValueError("must be an e-mail address such as name@example.com")
+    return text
+
+
+def _phone(text: str) -> str:
+    if not _PHONE.match(text):
+        raise ValueError("must be a telephone number such as +36 1 234 5678")
+    return text
+
+
+def _website(text: str) -> str:
+    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+        raise ValueError("must be a web address such as https://example.com")
+    return text
+
+
+def _uri(text: str) -> str:
+    if urlsplit(text).scheme not in _URI_SCHEMES:
+        raise ValueError("must start with https:, tel:, mailto: or geo:")
+    return text
+
+
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("must be an IANA time zone such as Europe/Budapest")
+    return text
+
+
+def _percent_at(text: str) -> str:
+    if text.count("%@") != 1 or text.replace("%@", "").count("%"):
+        raise ValueError("must contain %@ exactly once (the new value) and no other %")
+    return text
+
+
+def _short(minimum: int, maximum: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=minimum, max_length=maximum)
+
+
+Name = Annotated[str, _short(1, 60), AfterValidator(_one_line)]
+PersonName = Annotated[str, _short(0, 200), AfterValidator(_one_line)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])$")]
+HexColour = Annotated[str, AfterValidator(_colour)]
+EmailAddress = Annotated[str, _short(3, 254), AfterValidator(_one_line), AfterValidator(_email)]
+PhoneNumber = Annotated[str, _short(5, 32), AfterValidator(_phone)]
+Website = Annotated[str, _short(8, 500), AfterValidator(_one_line), AfterValidator(_website)]
+LongText = Annotated[str, _short(0, 4000), AfterValidator(_lines)]
+ExternalId = Annotated[str, _short(1, 255), AfterValidator(_one_line)]
+Scope = Literal[
+    "members:read",
+    "members:write",
+    "ledger:write",
+    "programs:write",
+    "passes:read",
+    "webhooks:write",
+    "pii:export",
+    "admin",
+]
+ImagePurpose = Literal["logo", "icon", "strip", "hero", "stamp_on", "stamp_off", "reward"]
+
+
+class Draft(BaseModel):
+    """Unknown fields are refused and nothing is coerced: a typing error must not pass."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Contact(Draft):
+    email: EmailAddress | None = None
+    phone: PhoneNumber | None = None
+    website: Website | None = None
+    address: Annotated[str, _short(1, 200), AfterValidator(_lines)] | None = None
+
+
+class QuietHours(Draft):
+    """Local times between which nobody is disturbed; may span midnight."""
+
+    start: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    end: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class MerchantDraft(Draft):
+    name: Name
+    slug: Slug
+    locale: Locale = "en"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+    contact: Contact = Contact()
+    quiet_hours: QuietHours | None = None
+
+
+class ApiKeyDraft(Draft):
+    name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=8)]
+
+
+class ColorsDraft(Draft):
+    """Colours left out are chosen from the logo, readable on each other."""
+
+    background: HexColour | None = None
+    foreground: HexColour | None = None
+    label: HexColour | None = None
+
+
+class StripDraft(Draft):
+    mode: Literal["stamps", "image", "none"] = "stamps"
+    stamp_on_id: str | None = None
+    stamp_off_id: str | None = None
+    reward_id: str | None = None
+
+
+class FieldDraft(Draft):
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    label: Annotated[str, _short(0, 60), AfterValidator(_one_line), AfterValidator(_filled_in)] = ""
+    value: Annotated[str, _short(0, 4000), AfterValidator(_lines), AfterValidator(_filled_in)]
+    change_message: (
+        Annotated[str, _short(2, 100), AfterValidator(_one_line), AfterValidator(_percent_at)]
+        | None
+    ) = None
+
+    @property
+    def announces_a_stamp(self) -> bool:
+        """Whether a stamp makes a wallet show this field's change message."""
+        named = placeholders.named_in(self.value)
+        return bool(self.change_message and named & placeholders.CHANGED_BY_A_STAMP)
+
+
+class FieldsDraft(Draft):
+    """The merchant's own fields; an area left out shows the service's own."""
+
+    header: Annotated[list[FieldDraft], Field(max_length=3)] | None = None
+    primary: Annotated[list[FieldDraft], Field(max_length=1)] | None = None
+    secondary: Annotated[list[FieldDraft], Field(max_length=4)] | None = None
+    auxiliary: Annotated[list[FieldDraft], Field(max_length=4)] | None = None
+    back: Annotated[list[FieldDraft], Field(max_length=20)] | None = None
+
+
+class BarcodeDraft(Draft):
+    format: Literal["qr", "aztec", "pdf417", "code128"] = "qr"
+    alt_text: Annotated[
+        str, _short(0, 60), AfterValidator(_one_line), AfterValidator(_filled_in)
+    ] = ""
+
+
+class LinkDraft(Draft):
+    uri: Annotated[str, _short(4, 500), AfterValidator(_one_line), AfterValidator(_uri)]
+    description: Annotated[str, _short(1, 60), AfterValidator(_one_line)]
+
+
+class TemplateDraft(Draft):
+    name: Name
+    colors: ColorsDraft = ColorsDraft()
+    logo_id: str | None = None
+    icon_id: str | None = None
+    strip_id: str | None = None
+    hero_id: str | None = None
+    strip: StripDraft = StripDraft()
+    fields: FieldsDraft = FieldsDraft()
+    barcode: BarcodeDraft = BarcodeDraft()
+    links: Annotated[list[LinkDraft], Field(max_length=10)] = []
+    apple_overrides: dict[str, Any] = {}
+    google_overrides: dict[str, Any] = {}
+
+
+class MilestoneDraft(Draft):
+    at: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
+    title: Annotated[str, _short(1, 60), AfterValidator(_one_line)]
+
+
+class WelcomeDraft(Draft):
+    stamps: Annotated[int, Field(ge=0, le=MAX_SLOTS)] = 0
+
+
+class EnrolmentFieldDraft(Draft):
+    key: Literal["first_name", "last_name", "email", "phone", "birthday"]
+    required: bool = False
+
+
+class ConsentTextDraft(Draft):
+    purpose: Literal["terms", "marketing_wallet", "marketing_email", "profiling", "recognition"]
+    text: Annotated[str, _short(1, 500), AfterValidator(_one_line)]
+    required: bool = False
+
+
+class EnrolmentDraft(Draft):
+    """What the join page asks; an empty form is possible and joins in one tap."""
+
+    fields: Annotated[list[EnrolmentFieldDraft], Field(max_length=5)] = []
+    consents: Annotated[list[ConsentTextDraft], Field(max_length=5)] = []
+
+
+class ProgramDraft(Draft):
+    name: Name
+    slug: Slug
+    template_id: str
+    type: Literal["stamp_card"] = "stamp_card"
+    pass_type_identifier: str | None = None
+    unit_label: Annotated[str, _short(0, 20), AfterValidator(_one_line)] = ""
+    card_size: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
+    milestones: Annotated[list[MilestoneDraft], Field(max_length=MAX_SLOTS)] = []
+    welcome: WelcomeDraft = WelcomeDraft()
+    terms: LongText = ""
+    enrolment: EnrolmentDraft = EnrolmentDraft()
+
+    @model_validator(mode="after")
+    def _milestones_fit_the_card(self) -> Self:
+        seen: set[int] = set()
+        faults = []
+        for index, milestone in enumerate(self.milestones):
+            if milestone.at > self.card_size:
+                faults.append(_fault(("milestones", index, "at"), "must not exceed card_size"))
+            if milestone.at in seen:
+                faults.append(_fault(("milestones", index, "at"), "one reward per slot"))
+            seen.add(milestone.at)
+        if self.welcome.stamps > self.card_size:
+            faults.append(_fault(("welcome", "stamps"), "must not exceed card_size"))
+        if faults:
+            raise ValidationError.from_exception_data("ProgramDraft", faults)
+        return self
+
+
+class PersonDraft(Draft):
+    first_name: PersonName = ""
+    last_name: PersonName = ""
+    email: EmailAddress | None = None
+    phone: PhoneNumber | None = None
+    birthday: date | None = None
+
+
+class ConsentDraft(Draft):
+    purpose: Literal["terms", "marketing_wallet", "marketing_email", "profiling", "recognition"]
+    granted: bool
+    text: Annotated[str, _short(0, 500), AfterValidator(_one_line)] = ""
+
+
+class MemberDraft(Draft):
+    external_id: ExternalId | None = None
+    person: PersonDraft = PersonDraft()
+    locale: Locale | None = None
+    consents: Annotated[list[ConsentDraft], Field(max_length=5)] = []
+    source: Annotated[str, _short(1, 40), AfterValidator(_one_line)] = "api"
+
+
+def _fault(location: tuple[str | int, ...], detail: str) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError("value_error", detail),
+        loc=location,
+        input=None,
+    )

@@ -1,0 +1,217 @@
+"""A program's look: everything its passes share, read once and kept until somebody changes it."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from branding.artwork import google_hero, google_logo
+from branding.brand import Art, Brand, StampCard
+from branding.colour import Colour
+from branding.palette import Palette, complete
+from branding.piece import Piece
+from passes.loyalty.face import (
+    BarcodeDesign,
+    Design,
+    FaceLink,
+    FieldDesign,
+    MerchantFacts,
+    ProgramFacts,
+)
+from passes.loyalty.stamps import Milestone, StampRules
+from passes.services.images import keep_picture
+from passes.store.tables import Image, Merchant, Picture, Program, ProgramPicture, Template
+
+_KEPT = 256  # programs whose look one process remembers
+
+LOGO, HERO = "logo", "hero"
+
+
+@dataclass(frozen=True, slots=True)
+class LookVersion:
+    """Which look: any change of merchant, program or template makes another one."""
+
+    program_id: str
+    program_revision: int
+    template_revision: int
+    merchant_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What all passes of a program have in common, detached from the database."""
+
+    version: LookVersion
+    merchant_id: str
+    program_status: str
+    pass_type_identifier: str
+    slug: str
+    locale: str
+    merchant: MerchantFacts
+    program: ProgramFacts
+    design: Design
+    brand: Brand
+    apple_overrides: Mapping[str, Any]
+    google_overrides: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Names the pictures that others fetch: equal keys, equal pictures for 0 … N stamps."""
+        rules = self.program.rules
+        stops = ",".join(str(m.at) for m in rules.milestones)
+        parts = (self.brand.key, self.design.strip_mode, str(rules.card_size), stops)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def stamp_card(self, filled: int) -> StampCard | None:
+        """The card with `filled` stamps, as it is drawn; None when the look has no stamp grid."""
+        if self.design.strip_mode != "stamps":
+            return None
+        stops = frozenset(m.at for m in self.program.rules.milestones)
+        return StampCard(self.program.rules.card_size, filled, stops, ready=filled in stops)
+
+
+class LookBook:
+    """The looks a process has read, by version. Safe for threads; forgets the oldest."""
+
+    def __init__(self) -> None:
+        self._looks: OrderedDict[LookVersion, Look] = OrderedDict()
+        self._lock = Lock()
+
+    def open(self, session: Session, version: LookVersion) -> Look:
+        """The look of this version: remembered, or read now with all its pictures."""
+        with self._lock:
+            if version in self._looks:
+                self._looks.move_to_end(version)
+                return self._looks[version]
+        look = read_look(session, version.program_id)
+        with self._lock:
+            self._looks[look.version] = look
+            while len(self._looks) > _KEPT:
+                self._looks.popitem(last=False)
+        return look
+
+
+def read_look(session: Session, program_id: str) -> Look:
+    """The program's look as it stands now."""
+    program, template, merchant = session.execute(
+        select(Program, Template, Merchant)
+        .join(Template, Template.id == Program.template_id)
+        .join(Merchant, Merchant.id == Program.merchant_id)
+        .where(Program.id == program_id)
+    ).one()
+    arts, dominant = _pictures(session, template)
+    palette = complete(
+        template.background and Colour.parse(template.background),
+        template.foreground and Colour.parse(template.foreground),
+        template.label and Colour.parse(template.label),
+        dominant,
+    )
+    return Look(
+        version=LookVersion(program.id, program.revision, template.revision, merchant.revision),
+        merchant_id=merchant.id,
+        program_status=program.status,
+        pass_type_identifier=program.pass_type_identifier,
+        slug=program.slug,
+        locale=merchant.locale,
+        merchant=MerchantFacts(
+            merchant.name, merchant.email, merchant.phone, merchant.website, merchant.address
+        ),
+        program=_program_facts(program),
+        design=_design(template, palette),
+        brand=_brand(merchant.name, template.strip_mode, palette, arts),
+        apple_overrides=template.apple_overrides,
+        google_overrides=template.google_overrides,
+    )
+
+
+def draw_google_pictures(look: Look) -> dict[tuple[str, int], Piece]:
+    """The logo and the heroes for 0 … N stamps by (kind, filled). Slow: outside transactions."""
+    pieces = {(LOGO, 0): google_logo(look.brand)}
+    shown = range(look.program.rules.card_size + 1) if look.stamp_card(0) else range(1)
+    pieces |= {(HERO, n): google_hero(look.brand, look.stamp_card(n)) for n in shown}
+    return pieces
+
+
+def google_pictures(session: Session, look: Look) -> dict[tuple[str, int], str]:
+    """The stored pictures' SHA-256 by (kind, filled); empty when this look is not drawn yet."""
+    rows = session.execute(
+        select(ProgramPicture.kind, ProgramPicture.filled, ProgramPicture.sha256).where(
+            ProgramPicture.program_id == look.version.program_id, ProgramPicture.look == look.key
+        )
+    )
+    return {(kind, filled): sha256 for kind, filled, sha256 in rows}
+
+
+def keep_google_pictures(
+    session: Session, look: Look, pieces: Mapping[tuple[str, int], Piece], now: datetime
+) -> None:
+    """Makes these the program's pictures. The bytes of earlier ones stay for old links."""
+    for (kind, filled), piece in pieces.items():
+        keep_picture(session, piece.sha256, piece.png, (piece.width, piece.height), now)
+        row = {"look": look.key, "sha256": piece.sha256}
+        session.execute(
+            insert(ProgramPicture)
+            .values(program_id=look.version.program_id, kind=kind, filled=filled, **row)
+            .on_conflict_do_update(index_elements=["program_id", "kind", "filled"], set_=row)
+        )
+
+
+def _pictures(session: Session, template: Template) -> tuple[dict[str, Art], list[Colour]]:
+    wanted = {
+        "logo": template.logo_id,
+        "icon": template.icon_id,
+        "strip": template.strip_id,
+        "hero": template.hero_id,
+        "stamp_on": template.stamp_on_id,
+        "stamp_off": template.stamp_off_id,
+        "reward": template.reward_id,
+    }
+    rows = session.execute(
+        select(Image.id, Image.dominant_colors, Picture.sha256, Picture.png)
+        .join(Picture, Picture.sha256 == Image.sha256)
+        .where(Image.id.in_({image_id for image_id in wanted.values() if image_id}))
+    ).all()
+    by_id = {row.id: row for row in rows}
+    arts = {
+        name: Art(by_id[image_id].sha256, by_id[image_id].png)
+        for name, image_id in wanted.items()
+        if image_id
+    }
+    source = by_id.get(template.logo_id or template.icon_id or template.strip_id or "")
+    return arts, [Colour.parse(text) for text in source.dominant_colors] if source else []
+
+
+def _brand(name: str, strip_mode: str, palette: Palette, arts: dict[str, Art]) -> Brand:
+    if strip_mode == "none":
+        arts.pop("strip", None)
+    return Brand(name, palette.background, palette.foreground, palette.label, **arts)
+
+
+def _program_facts(program: Program) -> ProgramFacts:
+    milestones = tuple(Milestone(m["at"], m["title"]) for m in program.milestones)
+    return ProgramFacts(
+        program.name, StampRules(program.card_size, milestones), program.terms, program.unit_label
+    )
+
+
+def _design(template: Template, palette: Palette) -> Design:
+    return Design(
+        palette=palette,
+        strip_mode=template.strip_mode,
+        fields={
+            area: tuple(FieldDesign(**field) for field in fields)
+            for area, fields in template.fields.items()
+        },
+        barcode=BarcodeDesign(**template.barcode),
+        links=tuple(
+            FaceLink(f"link{number}", link["uri"], link["description"])
+            for number, link in enumerate(template.links)
+        ),
+    )

@@ -1,0 +1,138 @@
+"""Programs: what a merchant promises, and whether customers can join now."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from passes.errors import Conflict, FieldFault, Invalid, NotFound
+from passes.services.drafts import (
+    EnrolmentDraft,
+    MilestoneDraft,
+    ProgramDraft,
+    WelcomeDraft,
+)
+from passes.store.tables import Pass, Program, Template
+
+DRAFT, ACTIVE, PAUSED, ARCHIVED = "draft", "active", "paused", "archived"
+_ALLOWED = {  # wish → the states it may start from
+    ACTIVE: {DRAFT, PAUSED, ACTIVE},
+    PAUSED: {ACTIVE, PAUSED},
+    ARCHIVED: {DRAFT, ACTIVE, PAUSED, ARCHIVED},
+}
+
+
+def add_program(
+    session: Session,
+    merchant_id: str,
+    draft: ProgramDraft,
+    pass_types: Collection[str],
+    now: datetime,
+) -> Program:
+    """A new program, not yet open. `pass_types` are those we hold certificates for."""
+    program = Program(merchant_id=merchant_id, status=DRAFT, created_at=now)
+    pass_type = draft.pass_type_identifier or _only(pass_types)
+    _check(session, program, draft, pass_type)
+    _fill(program, draft, pass_type)
+    session.add(program)
+    _flush(session)
+    return program
+
+
+def change_program(session: Session, program: Program, draft: ProgramDraft) -> None:
+    """The program as the draft says, wholly.
+
+    The pass type identifier is burnt into every pass and cannot change after the first one.
+    """
+    pass_type = draft.pass_type_identifier or program.pass_type_identifier
+    _check(session, program, draft, pass_type)
+    _fill(program, draft, pass_type)
+    _flush(session)
+
+
+def change_status(program: Program, wish: str) -> None:
+    """Moves a program to active, paused or archived; Conflict when it cannot from where it is."""
+    if program.status not in _ALLOWED[wish]:
+        raise Conflict(f"A program that is {program.status} cannot become {wish}.")
+    program.status = wish
+
+
+def find_program(session: Session, merchant_id: str, program_id: str) -> Program:
+    program = session.scalar(
+        select(Program).where(Program.id == program_id, Program.merchant_id == merchant_id)
+    )
+    if program is None:
+        raise NotFound("There is no such program.")
+    return program
+
+
+def draft_of(program: Program) -> ProgramDraft:
+    """The draft that would make this program again: what a partial change is laid over."""
+    return ProgramDraft.model_validate(
+        {
+            "name": program.name,
+            "slug": program.slug,
+            "template_id": program.template_id,
+            "type": program.type,
+            "pass_type_identifier": program.pass_type_identifier,
+            "unit_label": program.unit_label,
+            "card_size": program.card_size,
+            "milestones": [MilestoneDraft.model_validate(m) for m in program.milestones],
+            "welcome": WelcomeDraft(stamps=program.welcome_stamps),
+            "terms": program.terms,
+            "enrolment": EnrolmentDraft.model_validate(program.enrolment),
+        }
+    )
+
+
+def _fill(program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
+    program.name = draft.name
+    program.slug = draft.slug
+    program.template_id = draft.template_id
+    program.type = draft.type
+    program.pass_type_identifier = pass_type or ""
+    program.unit_label = draft.unit_label
+    program.card_size = draft.card_size
+    program.milestones = [m.model_dump() for m in sorted(draft.milestones, key=lambda m: m.at)]
+    program.welcome_stamps = draft.welcome.stamps
+    program.terms = draft.terms
+    program.enrolment = draft.enrolment.model_dump()
+
+
+def _check(session: Session, program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
+    faults = []
+    if not _owns_template(session, program.merchant_id, draft.template_id):
+        detail = "there is no such template: create it first"
+        faults.append(FieldFault("/template_id", "template_unknown", detail))
+    pointer = "/pass_type_identifier"
+    if pass_type is None:
+        detail = "name one: not exactly one certificate is loaded (see /v1/certificates)"
+        faults.append(FieldFault(pointer, "pass_type_missing", detail))
+    elif program.pass_type_identifier not in {None, pass_type} and _has_passes(session, program):
+        detail = "cannot change any more: passes of this program are in wallets"
+        faults.append(FieldFault(pointer, "pass_type_fixed", detail))
+    if faults:
+        raise Invalid(faults)
+
+
+def _owns_template(session: Session, merchant_id: str, template_id: str) -> bool:
+    mine = (Template.id == template_id) & (Template.merchant_id == merchant_id)
+    return bool(session.scalar(select(exists().where(mine))))
+
+
+def _has_passes(session: Session, program: Program) -> bool:
+    return bool(session.scalar(select(exists().where(Pass.program_id == program.id))))
+
+
+def _only(pass_types: Collection[str]) -> str | None:
+    return next(iter(pass_types)) if len(pass_types) == 1 else None
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        fault = FieldFault("/slug", "taken", "another program has this slug: choose another")
+        raise Invalid([fault]) from error
