@@ -17,8 +17,20 @@ from certs.errors import CertificateError
 PASS_TYPE_OID = x509.ObjectIdentifier("1.2.840.113635.100.6.1.16")  # Apple: pass type, UTF8String
 COMMON_NAME_PREFIX = "Pass Type ID: "
 
+_PASS_TYPE = re.compile(r"pass\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_MAX_PASS_TYPE = 127  # what a short DER length holds
 _TEAM = re.compile(r"[A-Z0-9]{10}")
 _UTF8_STRING = b"\x0c"  # DER tag
+
+
+def check_pass_type_identifier(text: str, max_length: int = _MAX_PASS_TYPE) -> None:
+    """Raise pass_type_invalid unless `text` is a reverse domain name after `pass.`."""
+    if not _PASS_TYPE.fullmatch(text) or len(text) > max_length:
+        raise CertificateError(
+            "pass_type_invalid",
+            f"{text!r} is not a pass type identifier; "
+            f"write one like pass.com.example.loyalty, of at most {max_length} characters.",
+        )
 
 
 def pass_type_of(certificate: x509.Certificate, source: str) -> str:
@@ -75,10 +87,10 @@ def intermediate_of(
     intermediate = authority.issuer_of(certificate)
     if intermediate is not None:
         return intermediate
-    known = " or ".join(_name(one.subject) for one in authority.intermediates)
+    known = " or ".join(f"“{short_name(one.subject)}”" for one in authority.intermediates)
     raise CertificateError(
         "intermediate_mismatch",
-        f"{source} was issued by {_name(certificate.issuer)}, not by the trusted {known}; "
+        f"{source} was issued by “{short_name(certificate.issuer)}”, not by the trusted {known}; "
         + _other_issuer_cure(authority),
     )
 
@@ -105,6 +117,13 @@ def subject_value(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> 
     return str(attributes[0].value) if attributes else None
 
 
+def short_name(name: x509.Name) -> str:
+    """Common name and unit, which together tell Apple's generations apart."""
+    parts = (NameOID.COMMON_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    values = [str(one.value) for oid in parts for one in name.get_attributes_for_oid(oid)]
+    return ", ".join(values) or name.rfc4514_string()
+
+
 def utf8_string(text: str) -> bytes:
     """The DER UTF8String of a text of at most 127 bytes, as Apple's extension holds it."""
     data = text.encode()
@@ -127,9 +146,3 @@ def _other_issuer_cure(authority: Authority) -> str:
         "https://www.apple.com/certificateauthority/ into the certificates folder; "
         "if it is a development certificate, set PASSMINT_APPLE_AUTHORITY."
     )
-
-
-def _name(name: x509.Name) -> str:
-    parts = (NameOID.COMMON_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME)
-    values = [str(one.value) for oid in parts for one in name.get_attributes_for_oid(oid)]
-    return f"“{', '.join(values) or name.rfc4514_string()}”"

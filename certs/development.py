@@ -5,7 +5,6 @@ without an account at Apple or Google.
 """
 
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +18,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.apple import load_identities
 from certs.authority import load_authority
-from certs.checks import COMMON_NAME_PREFIX, PASS_TYPE_OID, utf8_string
+from certs.checks import (
+    COMMON_NAME_PREFIX,
+    PASS_TYPE_OID,
+    check_pass_type_identifier,
+    utf8_string,
+)
 from certs.errors import CertificateError
 from certs.files import PRIVATE_MODE, PUBLIC_MODE, read_bundle, write_whole
 from certs.google import load_google_identity
@@ -34,7 +38,7 @@ _DER_NULL = b"\x05\x00"
 _LEAF_LIFE = timedelta(days=395)  # 13 months, as Apple's
 _AUTHORITY_LIFE = timedelta(days=3650)
 _CLOCK_SLACK = timedelta(hours=1)
-_PASS_TYPE = re.compile(r"pass\.[A-Za-z0-9.-]{1,45}")  # a common name has 64 characters at most
+_MAX_PASS_TYPE = 50  # X.520 ends a common name at 64 characters, and Apple's prefix takes 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,7 @@ def mint(
 
     Every pass type of one folder is issued under the same root.
     """
-    if not _PASS_TYPE.fullmatch(pass_type_identifier):
-        raise CertificateError(
-            "pass_type_invalid",
-            f"{pass_type_identifier!r} is not a pass type identifier; "
-            "write one like pass.com.example.loyalty, of at most 50 characters.",
-        )
+    check_pass_type_identifier(pass_type_identifier, _MAX_PASS_TYPE)
     certificates = folder / "apple"
     files = DevelopmentFiles(
         authority=folder / "authority.pem",

@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
-    load_der_private_key,
     load_pem_private_key,
     pkcs12,
 )
@@ -38,22 +37,25 @@ class Bundle:
 
 
 def read_bundle(path: Path, passphrase: str | None) -> Bundle:
-    """Everything a PEM, DER or PKCS#12 file holds; RSA keys are checked in full (about 50 ms each).
+    """All that a PEM or PKCS#12 file or a DER certificate holds.
 
+    RSA keys are checked in full, which takes about 50 ms each: load once in a process.
     A file `X.pass` or `X.passphrase` beside `X.p12` or `X.key` goes before `passphrase`.
     Raises CertificateError: certificate_unreadable, key_unreadable, key_unsuitable,
     passphrase_missing, passphrase_wrong.
     """
     data = read_bytes(path)
     secret = _passphrase_beside(path) or passphrase
-    if b"-----BEGIN " in data:
+    if is_pem(data):
         return _read_pem(data, secret, path.name)
-    suffix = path.suffix.lower()
-    if suffix in PKCS12_SUFFIXES:
+    if path.suffix.lower() in PKCS12_SUFFIXES:
         return _read_pkcs12(data, secret, path.name)
-    if suffix == ".key":
-        return Bundle((), (_read_key(load_der_private_key, data, secret, path.name),))
     return Bundle((_read_certificate(x509.load_der_x509_certificate, data, path.name),), ())
+
+
+def is_pem(data: bytes) -> bool:
+    """Whether the data are PEM text rather than DER."""
+    return b"-----BEGIN " in data
 
 
 def read_bytes(path: Path) -> bytes:
@@ -85,7 +87,20 @@ def stem(path: Path) -> str:
 
 
 def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """Put `data` at `path` all at once: a reader sees the old file or the new one, never a part."""
+    """Put `data` at `path` all at once: a reader sees the old file or the new one, never a part.
+
+    Raises CertificateError folder_unwritable.
+    """
+    try:
+        _write_and_rename(path, data, mode)
+    except OSError as error:
+        raise CertificateError(
+            "folder_unwritable",
+            f"{path} cannot be written ({error.strerror}); let this user write to that folder.",
+        ) from error
+
+
+def _write_and_rename(path: Path, data: bytes, mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)
@@ -117,7 +132,7 @@ def _read_pem(data: bytes, passphrase: str | None, name: str) -> Bundle:
         if label == b"CERTIFICATE":
             certificates.append(_read_certificate(x509.load_pem_x509_certificate, block[0], name))
         elif label.endswith(b"PRIVATE KEY"):
-            keys.append(_read_key(load_pem_private_key, block[0], passphrase, name))
+            keys.append(_read_key(block[0], passphrase, name))
     if not certificates and not keys:
         raise _unreadable(name)
     return Bundle(tuple(certificates), tuple(keys))
@@ -145,13 +160,11 @@ def _read_certificate(
         raise _unreadable(name) from error
 
 
-def _read_key(
-    load: Callable[[bytes, bytes | None], object], data: bytes, passphrase: str | None, name: str
-) -> rsa.RSAPrivateKey:
+def _read_key(block: bytes, passphrase: str | None, name: str) -> rsa.RSAPrivateKey:
     try:
-        return _rsa(load(data, None), name)
+        return _rsa(load_pem_private_key(block, None), name)
     except TypeError:  # how the library says that the key is encrypted
-        return _read_encrypted_key(load, data, passphrase, name)
+        return _read_encrypted_key(block, passphrase, name)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificateError(
             "key_unreadable",
@@ -160,13 +173,11 @@ def _read_key(
         ) from error
 
 
-def _read_encrypted_key(
-    load: Callable[[bytes, bytes | None], object], data: bytes, passphrase: str | None, name: str
-) -> rsa.RSAPrivateKey:
+def _read_encrypted_key(block: bytes, passphrase: str | None, name: str) -> rsa.RSAPrivateKey:
     if not passphrase:
         raise _not_opened(name, passphrase)
     try:
-        return _rsa(load(data, passphrase.encode()), name)
+        return _rsa(load_pem_private_key(block, passphrase.encode()), name)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _not_opened(name, passphrase) from error
 
@@ -182,7 +193,10 @@ def _rsa(key: object, name: str) -> rsa.RSAPrivateKey:
 
 
 def _not_opened(name: str, passphrase: str | None) -> CertificateError:
-    cure = f"put the right one into {Path(name).stem}.pass or PASSMINT_APPLE_PASSPHRASE_FILE."
+    cure = (
+        f"write it into {stem(Path(name))}.pass beside it, or into the file that "
+        "PASSMINT_APPLE_PASSPHRASE_FILE names."
+    )
     if not passphrase:
         return CertificateError(
             "passphrase_missing", f"{name} is encrypted and no pass phrase is known; {cure}"
@@ -193,6 +207,6 @@ def _not_opened(name: str, passphrase: str | None) -> CertificateError:
 def _unreadable(name: str) -> CertificateError:
     return CertificateError(
         "certificate_unreadable",
-        f"{name} is damaged or holds no certificate in PEM, DER or PKCS#12; "
+        f"{name} is damaged or holds no certificate or key in PEM, DER or PKCS#12; "
         "download or export it again.",
     )
