@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from branding import marks, stamps, typeface
 from branding.brand import Art, Brand, StampCard
-from branding.colour import BLACK, WHITE, Colour, readable_on
+from branding.colour import BLACK, WHITE, readable_on
 from branding.emblem import MIN_GRAPHIC_CONTRAST, Emblem, cover, opened, study
 from branding.piece import Piece
 
@@ -125,16 +125,15 @@ def _initials(brand: Brand, size: int) -> Image.Image:
     ink = readable_on(brand.background, brand.foreground, MIN_GRAPHIC_CONTRAST)
     letters = typeface.initials(brand.name)
     if letters:
-        _write_middle(image, letters, size * (0.5 if len(letters) == 1 else 0.4), ink)
+        typeface.write_middle(
+            ImageDraw.Draw(image),
+            (size / 2, size / 2),
+            letters,
+            size_px=size * (0.5 if len(letters) == 1 else 0.4),
+            weight=700,
+            colour=ink,
+        )
     else:
         side = round(size * 0.5)
         image.paste(ink.rgb, ((size - side) // 2,) * 2, marks.picture(brand.mark, side))
     return image
-
-
-def _write_middle(image: Image.Image, text: str, size_px: float, ink: Colour) -> None:
-    """Text centred by its ink, not by its line: capitals have no descenders."""
-    pen = ImageDraw.Draw(image)
-    left, top, right, bottom = typeface.font(size_px, 700).getbbox(text, anchor="ls")
-    at = ((image.width - left - right) / 2, (image.height - top - bottom) / 2)
-    typeface.write(pen, at, text, size_px=size_px, weight=700, colour=ink, anchor="ls")

@@ -55,6 +55,10 @@ class Emblem:
         """The share (0 … 1) of the picture that stands out from `ground`."""
         return sum(s for ink, s in self.inks if contrast(ink, ground) >= MIN_GRAPHIC_CONTRAST)
 
+    def stands_alone_on(self, ground: Colour) -> bool:
+        """Whether it is a cut-out that most of which can be seen on `ground`."""
+        return not self.fills and not self.ground and self.clarity(ground) >= 0.5  # noqa: PLR2004
+
     def best_ground(self, choices: Iterable[Colour], enough: float = 0.6) -> Colour:
         """Its own ground, else the first choice it is clear on, else the clearest of them."""
         if self.ground:

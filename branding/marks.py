@@ -126,9 +126,15 @@ def _gift(pen: ImageDraw.ImageDraw, side: float) -> None:
             (left * side, top * side, right * side - 1, bottom * side - 1), 0.035 * side, fill=fill
         )
 
-    for tilt in (-1, 1):  # the bow
-        loop = [(0.5, 0.30), (0.5 + tilt * 0.10, 0.09), (0.5 + tilt * 0.25, 0.12)]
-        _stroke(pen, side, [*loop, (0.5 + tilt * 0.24, 0.27), (0.5, 0.30)], 0.07)
+    for tilt in (-1, 1):  # the bow: two leaning loops and the knot between them
+        loop = [(0.5, 0.29)]
+        for step in range(25):
+            angle = math.pi * step / 24
+            along, across = 0.30 * math.sin(angle), 0.15 * math.sin(2 * angle)
+            loop.append(
+                (0.5 + tilt * (0.78 * along + 0.62 * across), 0.29 - 0.62 * along + 0.78 * across)
+            )
+        _stroke(pen, side, [*loop, (0.5, 0.29)], 0.065)
     box(0.08, 0.29, 0.92, 0.50)
     box(0.14, 0.55, 0.86, 0.95)
     box(0.44, 0.29, 0.56, 0.95, fill=0)

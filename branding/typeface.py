@@ -74,6 +74,21 @@ def write(
     pen.text(at, printable(text), fill, font(size_px, weight), anchor=anchor, direction=direction)
 
 
+def write_middle(
+    pen: ImageDraw.ImageDraw,
+    middle: tuple[float, float],
+    text: str,
+    *,
+    size_px: float,
+    weight: Weight,
+    colour: Colour | int,
+) -> None:
+    """Draw the text centred by its ink: capitals and digits have no descenders to make room for."""
+    left, top, right, bottom = font(size_px, weight).getbbox(text, anchor="ls")
+    at = (middle[0] - (left + right) / 2, middle[1] - (top + bottom) / 2)
+    write(pen, at, text, size_px=size_px, weight=weight, colour=colour)
+
+
 def initials(name: str) -> str:
     """One or two capital letters that stand for a name; empty when it has none we can show."""
     words = (word.lstrip("\"'„“”‚‘’«»([{#@&-–—") for word in printable(name).split())
