@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: a JSON pointer (RFC 6901) to it, a stable code, and a sentence that tells the cure.
+    """One fault: a JSON pointer (RFC 6901) to it, a stable code, a sentence that tells the cure.
 
     The sentence never repeats the value: documents carry members' names.
     """

@@ -1,0 +1,158 @@
+"""Whether Google Wallet would accept a loyalty class or object, told before it is sent.
+
+Not for: building the documents (google), texts that Google merely cuts when it shows them (lint).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from jsonschema import ValidationError
+
+from passes.wallets.faults import Fault
+from passes.wallets.google_schema import validator
+
+Kind = Literal["LoyaltyClass", "LoyaltyObject"]
+
+# A template's overrides may not touch what identifies a pass, what the service counts and what a
+# leaked link would need.
+PROTECTED: Mapping[str, frozenset[str]] = {
+    "class": frozenset(
+        {
+            "callbackOptions",
+            "heroImage",
+            "id",
+            "issuerName",
+            "multipleDevicesAndHoldersAllowedStatus",
+            "notifyPreference",
+            "programLogo",
+            "programName",
+            "review",
+            "reviewStatus",
+        }
+    ),
+    "object": frozenset(
+        {
+            "accountId",
+            "accountName",
+            "barcode",
+            "classId",
+            "classReference",
+            "hasLinkedDevice",
+            "hasUsers",
+            "heroImage",
+            "id",
+            "linkedObjectIds",
+            "loyaltyPoints",
+            "notifyPreference",
+            "rotatingBarcode",
+            "smartTapRedemptionValue",
+            "state",
+            "textModulesData",
+        }
+    ),
+}
+
+_CODES = {
+    "additionalProperties": "unknown_key",
+    "anyOf": "wrong_type",
+    "deprecated": "deprecated",
+    "enum": "unknown_value",
+    "format": "malformed",
+    "maxItems": "too_many",
+    "maxProperties": "not_exactly_one",
+    "maximum": "out_of_range",
+    "minProperties": "not_exactly_one",
+    "minimum": "out_of_range",
+    "oneOf": "not_exactly_one",
+    "pattern": "malformed",
+    "readOnly": "read_only",
+    "required": "missing",
+    "type": "wrong_type",
+    "x-discovery-legacy-enum": "unknown_value",
+    "x-same-offset": "offsets_differ",
+}
+_SENTENCES = {
+    "anyOf": "is an integer, or one written as text",
+    "deprecated": "is deprecated by Google: leave it out",
+    "enum": "is one of {}",
+    "maxItems": "has at most {} entries",
+    "maximum": "is at most {}",
+    "minimum": "is at least {}",
+    "readOnly": "is set by Google: leave it out",
+    "type": "is of the type {}",
+    "x-discovery-legacy-enum": "is written in capitals, not as one of the old names {}",
+}
+
+
+def faults(kind: Kind, body: Mapping[str, object]) -> tuple[Fault, ...]:
+    """Everything Google would refuse (or we never send) in a whole class or object; () is good.
+
+    A few milliseconds per document; the first call of a process also compiles the schema.
+    """
+    return _faults(kind, body)
+
+
+def check_overrides(overrides: Mapping[str, object]) -> tuple[Fault, ...]:
+    """Faults of a template's `google_overrides`: `{"class": {…}, "object": {…}}`, both optional.
+
+    Pointers start at the overrides. What the service itself must say (`PROTECTED`) is a fault.
+    """
+    found: list[Fault] = []
+    for part, body in overrides.items():
+        match part:
+            case "class":
+                found += _part_faults("class", "LoyaltyClass.patch", body)
+            case "object":
+                found += _part_faults("object", "LoyaltyObject.patch", body)
+            case _:
+                sentence = f"{part} is not known: the parts are class and object."
+                found.append(Fault(_pointer([part]), "unknown_key", sentence))
+    return tuple(found)
+
+
+def _part_faults(part: str, definition: str, body: object) -> list[Fault]:
+    if not isinstance(body, Mapping):
+        return [Fault(_pointer([part]), "wrong_type", f"{part} is of the type object.")]
+    forbidden = [key for key in body if key in PROTECTED[part]]
+    rest = {key: value for key, value in body.items() if key not in PROTECTED[part]}
+    return [
+        *(
+            Fault(_pointer([part, key]), "protected", f"{key} is set by the service: leave it out.")
+            for key in forbidden
+        ),
+        *_faults(definition, rest, (part,)),
+    ]
+
+
+def _faults(definition: str, body: Any, prefix: tuple[str, ...] = ()) -> tuple[Fault, ...]:
+    errors = validator(definition).iter_errors(body)
+    found = (fault for error in errors for fault in _explained(error, prefix))
+    return tuple(sorted(dict.fromkeys(found), key=lambda fault: fault.pointer))
+
+
+def _explained(error: ValidationError, prefix: tuple[str, ...]) -> Iterator[Fault]:
+    """The validator's error in our words, which never repeat a value of the document."""
+    keyword, code = str(error.validator), _CODES[str(error.validator)]
+    place = [*prefix, *error.absolute_path]
+    schema: Any = error.schema
+    instance: Any = error.instance
+    match keyword:
+        case "additionalProperties":
+            for key in instance.keys() - schema["properties"].keys():
+                yield Fault(_pointer([*place, key]), code, f"Google knows no {key} here.")
+        case "required":
+            for key in schema["required"]:
+                if key not in instance:
+                    yield Fault(_pointer([*place, key]), code, f"{key} is missing.")
+        case _:
+            name = next((step for step in reversed(place) if isinstance(step, str)), "The document")
+            rule = schema.get("x-rule") or _generic_rule(keyword, schema[keyword])
+            yield Fault(_pointer(place), code, f"{name} {rule}.")
+
+
+def _generic_rule(keyword: str, value: object) -> str:
+    return _SENTENCES[keyword].format(", ".join(value) if isinstance(value, list) else value)
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
