@@ -80,7 +80,7 @@ def _sheet(
     if backdrop:
         ground = _calmed(cover(backdrop, size), ground)
         samples.append(ground.convert("RGBA"))
-    palette = _palette(samples, brand.background, _SCENE_COLOURS if backdrop else _FLAT_COLOURS)
+    palette = _palette(samples, brand.background, flat=not backdrop)
     return _Sheet(
         _printed(none, ground, palette, flat=not backdrop),
         _printed(every, ground, palette, flat=not backdrop),
@@ -109,15 +109,20 @@ def _calmed(picture: Image.Image, ground: Image.Image) -> Image.Image:
     return Image.blend(scene, ground, _CALM)
 
 
-def _palette(samples: list[Image.Image], ground: Colour, colours: int) -> Image.Image:
-    """An image whose palette suits all the samples and begins with exactly the ground."""
+def _palette(samples: list[Image.Image], ground: Colour, *, flat: bool) -> Image.Image:
+    """An image whose palette suits all the samples and begins with exactly the ground.
+
+    Median cut is truer to a few inks, the octree to a photograph (and a hundred times faster).
+    """
+    colours = _FLAT_COLOURS if flat else _SCENE_COLOURS
+    method = Image.Quantize.MEDIANCUT if flat else Image.Quantize.FASTOCTREE
     width, height = sum(s.width for s in samples), max(s.height for s in samples)
     table = Image.new("RGB", (width, height), ground.rgb)
     x = 0
     for sample in samples:
         table.paste(sample, (x, 0), sample)
         x += sample.width
-    chosen = table.quantize(colours - 1, Image.Quantize.MEDIANCUT)
+    chosen = table.quantize(colours - 1, method)
     palette = Image.new("P", (1, 1))
     palette.putpalette([*ground.rgb, *(chosen.getpalette() or [])[: 3 * (colours - 1)]])
     return palette
