@@ -147,9 +147,10 @@ def _grounds(dominant: Sequence[Colour]) -> list[Colour]:
 
 
 def _foreground(ground: Colour, dominant: Sequence[Colour]) -> Colour:
-    quiet = (colour for colour in dominant if _chroma(colour) <= QUIET_CHROMA)
-    best = max((*quiet, WHITE), key=lambda colour: contrast(colour, ground))
-    return best if contrast(best, ground) >= MIN_CONTRAST else readable_on(ground, INK)
+    quiet = [colour for colour in dominant if _chroma(colour) <= QUIET_CHROMA]
+    own = max(quiet, key=lambda colour: contrast(colour, ground), default=WHITE)
+    readable = (colour for colour in (own, WHITE) if contrast(colour, ground) >= MIN_CONTRAST)
+    return next(readable, readable_on(ground, INK))
 
 
 def _softened(text: Colour, ground: Colour) -> Colour:
