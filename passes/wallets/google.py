@@ -203,9 +203,11 @@ def _text_modules(face: PassFace) -> list[Json] | None:
     """The reward first (the card's second row names it), then what stands nowhere else."""
     shown = {"reward": face.reward}
     for area in (face.header, face.primary, face.secondary, face.auxiliary, face.back):
-        shown |= {f.key.replace(".", "-"): f for f in area if not _stands_elsewhere(f, face)}
+        shown |= {f.key: f for f in area if not _stands_elsewhere(f, face)}
     modules = [
-        _module(key, module, face.locale) for key, module in shown.items() if module.value.strip()
+        _module(key, module, face.locale)
+        for key, module in shown.items()
+        if paragraphs(module.value)
     ]
     return modules[:MAX_MODULES] or None
 

@@ -151,7 +151,8 @@ def _explained(error: ValidationError, prefix: tuple[str, ...]) -> Iterator[Faul
 
 
 def _generic_rule(keyword: str, value: object) -> str:
-    return _SENTENCES[keyword].format(", ".join(value) if isinstance(value, list) else value)
+    listed = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return _SENTENCES[keyword].format(listed)
 
 
 def _pointer(steps: Sequence[str | int]) -> str:
