@@ -191,17 +191,15 @@ def read_shelf(folder: Path, passphrase: str | None) -> Shelf:
 
 def _keyring(shelf: Shelf, authority: Authority, now: datetime) -> Keyring:
     identities: dict[str, AppleIdentity] = {}
-    problems = {
-        path: Problem(path.name, None, error.code, str(error))
-        for path, error in shelf.failures.items()
-    }
+    problems: list[Problem] = []
     for path, certificate in shelf.leaves():
         outcome = _identity_or_problem(shelf, path, certificate, authority, now)
         if isinstance(outcome, Problem):
-            problems[path] = outcome
+            problems.append(outcome)
         else:
             _keep_longest(identities, outcome)
-    return Keyring(identities, tuple(_unsolved(problems.values(), identities)))
+    problems.extend(_untold(shelf.failures, problems))
+    return Keyring(identities, tuple(_unsolved(problems, identities)))
 
 
 def _identity_or_problem(
@@ -227,6 +225,18 @@ def _keep_longest(identities: dict[str, AppleIdentity], identity: AppleIdentity)
     rival = identities.get(identity.pass_type_identifier)
     if rival is None or identity.not_after > rival.not_after:
         identities[identity.pass_type_identifier] = identity
+
+
+def _untold(
+    failures: Mapping[Path, CertificateError], problems: Iterable[Problem]
+) -> list[Problem]:
+    """Files that could not be opened, but those already told as why a certificate has no key."""
+    told = {one.message for one in problems}
+    return [
+        Problem(path.name, None, error.code, str(error))
+        for path, error in failures.items()
+        if str(error) not in told
+    ]
 
 
 def _unsolved(

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.auth.crypt import RSASigner
 
 from certs.errors import CertificateError
@@ -86,11 +89,14 @@ def _read_account(path: Path) -> dict[str, str]:
 
 def _signer(private_key: str, key_id: str, source: str) -> Signer:
     try:
-        signer: Signer = RSASigner.from_string(private_key, key_id)  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError) as error:
+        key = load_pem_private_key(private_key.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise CertificateError(
             "key_unreadable", f"The private key in {source} is damaged; {_CURE}"
         ) from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise _invalid(f"{source} holds no RSA key")
+    signer: Signer = RSASigner(key, key_id)  # type: ignore[no-untyped-call]
     return signer
 
 
