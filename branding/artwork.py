@@ -43,12 +43,32 @@ def google_hero(brand: Brand, card: StampCard | None) -> Piece:
     backdrop = brand.hero or brand.strip
     if card:
         return Piece.of("hero.png", stamps.draw(brand, card, GOOGLE_HERO_PX, backdrop))
-    return Piece.of("hero.png", _picture(brand, backdrop, GOOGLE_HERO_PX))
+    return Piece.of("hero.png", covered(brand, backdrop, GOOGLE_HERO_PX))
 
 
 def logo_says_name(brand: Brand) -> bool:
     """Whether the logo is a wordmark, so that the name beside it would be read twice."""
     return brand.logo is not None and study(brand.logo).aspect >= _WORDMARK
+
+
+def sized_logo(brand: Brand, scale: float) -> Image.Image | None:
+    """The logo (RGBA) as large as 160 × 50 points allow, but never enlarged at @1x."""
+    if not brand.logo:
+        return None
+    picture = opened(brand.logo)
+    shrink = min(1.0, LOGO_PT[0] / picture.width, LOGO_PT[1] / picture.height)
+    points = (max(1, round(edge * shrink)) for edge in picture.size)
+    width, height = (round(edge * scale) for edge in points)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def covered(brand: Brand, art: Art | None, size: tuple[int, int]) -> Image.Image:
+    """A picture (RGB) that covers exactly `size`, on the brand's background."""
+    image = Image.new("RGB", size, brand.background.rgb)
+    if art:
+        picture = cover(art, size)
+        image.paste(picture, (0, 0), picture)
+    return image
 
 
 @lru_cache(maxsize=64)
@@ -57,7 +77,7 @@ def _identity_pieces(brand: Brand) -> tuple[Piece, ...]:
         Piece.of(f"icon{suffix}.png", _badge(brand, ICON_PT * scale, 0.41, brand.icon))
         for suffix, scale in SCALES.items()
     )
-    return icons + (_logo_pieces(brand.logo) if brand.logo else ())
+    return icons + _logo_pieces(brand)
 
 
 def _strip_pieces(brand: Brand, card: StampCard | None) -> tuple[Piece, ...]:
@@ -69,32 +89,15 @@ def _strip_pieces(brand: Brand, card: StampCard | None) -> tuple[Piece, ...]:
         image = (
             stamps.draw(brand, card, size, brand.strip)
             if card
-            else _picture(brand, brand.strip, size)
+            else covered(brand, brand.strip, size)
         )
         pieces.append(Piece.of(f"strip{suffix}.png", image))
     return tuple(pieces)
 
 
-def _logo_pieces(art: Art) -> tuple[Piece, ...]:
-    """The logo as large as 160 × 50 points allow, but never enlarged at @1x."""
-    picture = opened(art)
-    shrink = min(1.0, LOGO_PT[0] / picture.width, LOGO_PT[1] / picture.height)
-    width, height = (max(1, round(edge * shrink)) for edge in picture.size)
-    return tuple(
-        Piece.of(
-            f"logo{suffix}.png",
-            picture.resize((width * scale, height * scale), Image.Resampling.LANCZOS),
-        )
-        for suffix, scale in SCALES.items()
-    )
-
-
-def _picture(brand: Brand, art: Art | None, size: tuple[int, int]) -> Image.Image:
-    image = Image.new("RGB", size, brand.background.rgb)
-    if art:
-        picture = cover(art, size)
-        image.paste(picture, (0, 0), picture)
-    return image
+def _logo_pieces(brand: Brand) -> tuple[Piece, ...]:
+    logos = ((suffix, sized_logo(brand, scale)) for suffix, scale in SCALES.items())
+    return tuple(Piece.of(f"logo{suffix}.png", logo) for suffix, logo in logos if logo)
 
 
 def _badge(brand: Brand, size: int, radius: float, art: Art | None) -> Image.Image:

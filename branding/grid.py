@@ -17,8 +17,9 @@ def arrange(slots: int, width: float, height: float) -> tuple[float, list[tuple[
     rows = max(range(1, slots + 1), key=lambda count: _score(slots, count, width, height))
     columns = math.ceil(slots / rows)
     side = _side(columns, rows, width, height)
-    pitch_x = min((width - side) / max(1, columns - 1), side * _WIDEST_PITCH)
-    pitch_y = min((height - side) / max(1, rows - 1), pitch_x)
+    widest = side * _WIDEST_PITCH
+    pitch_x = min((width - side) / (columns - 1), widest) if columns > 1 else widest
+    pitch_y = min((height - side) / (rows - 1), pitch_x) if rows > 1 else pitch_x
     corners = []
     for slot in range(slots):
         row, column = divmod(slot, columns)
