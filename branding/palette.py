@@ -18,6 +18,7 @@ QUIET_CHROMA = 64  # spread of the channels (of 255) up to which a colour is goo
 PLAIN_CHROMA = 40  # ... and up to which a very light or dark colour is paper or ink
 PALE, DEEP = 0.78, 0.03  # luminance from which a colour is paper, up to which it is ink
 APART = 2.5  # contrast from which one colour of a logo shows on another
+COMFORT = 7.0  # WCAG 2.2, 1.4.6 (AAA): leaves room for a softer label
 SOFTEST = 0.35  # how far a label may stand back from the foreground towards the background
 
 PAPER = Colour(247, 245, 240)
@@ -149,8 +150,9 @@ def _grounds(dominant: Sequence[Colour]) -> list[Colour]:
 def _foreground(ground: Colour, dominant: Sequence[Colour]) -> Colour:
     quiet = [colour for colour in dominant if _chroma(colour) <= QUIET_CHROMA]
     own = max(quiet, key=lambda colour: contrast(colour, ground), default=WHITE)
-    readable = (colour for colour in (own, WHITE) if contrast(colour, ground) >= MIN_CONTRAST)
-    return next(readable, readable_on(ground, INK))
+    if contrast(own, ground) >= COMFORT:
+        return own
+    return WHITE if contrast(WHITE, ground) >= MIN_CONTRAST else readable_on(ground, INK)
 
 
 def _softened(text: Colour, ground: Colour) -> Colour:

@@ -87,7 +87,9 @@ def _load(picture: Image.Image) -> None:
 
 def _plain(picture: Image.Image) -> Image.Image:
     """The same picture in one of the modes L, LA, RGB, RGBA, CMYK."""
-    if picture.mode == "1" or picture.mode.startswith("I"):
+    if picture.mode == "I;16":  # 16 bits of grey, little endian; convert("L") would clip them
+        return Image.frombytes("L", picture.size, picture.tobytes()[1::2])
+    if picture.mode == "1":
         return picture.convert("L")
     if picture.has_transparency_data:
         return picture if picture.mode in {"LA", "RGBA"} else picture.convert("RGBA")
