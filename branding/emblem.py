@@ -20,6 +20,7 @@ MIN_GRAPHIC_CONTRAST = 3.0  # WCAG 2.2, success criterion 1.4.11
 _SAMPLE = 48  # px per side of the small copy that is studied
 _OPAQUE = 250
 _VISIBLE = 96
+_MOST = 0.5  # of a picture
 _SAME = 14  # channel difference that still counts as one colour
 
 
@@ -44,9 +45,14 @@ class Emblem:
         return max(self.picture.size) / min(self.picture.size)
 
     @property
+    def cut_out(self) -> bool:
+        """Whether it has free edges: nothing of its own behind it."""
+        return not self.fills and not self.ground
+
+    @property
     def plain(self) -> bool:
         """Whether it is a one-colour silhouette that may be drawn in another ink."""
-        if self.ground or self.fills:
+        if not self.cut_out:
             return False
         main = max(self.inks, key=lambda ink: ink[1])[0]
         return sum(share for ink, share in self.inks if _near(ink, main, 60)) > 0.93  # noqa: PLR2004
@@ -56,8 +62,8 @@ class Emblem:
         return sum(s for ink, s in self.inks if contrast(ink, ground) >= MIN_GRAPHIC_CONTRAST)
 
     def stands_alone_on(self, ground: Colour) -> bool:
-        """Whether it is a cut-out that most of which can be seen on `ground`."""
-        return not self.fills and not self.ground and self.clarity(ground) >= 0.5  # noqa: PLR2004
+        """Whether it is a cut-out and at least half of it stands out from `ground`."""
+        return self.cut_out and self.clarity(ground) >= _MOST
 
     def best_ground(self, choices: Iterable[Colour], enough: float = 0.6) -> Colour:
         """Its own ground, else the first choice it is clear on, else the clearest of them."""

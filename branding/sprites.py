@@ -37,7 +37,7 @@ class Sprites:
     def empties(self, size: int, count: int) -> list[Image.Image]:
         """The places still to be stamped, numbered from 1 unless the merchant drew them."""
         if self._brand.stamp_off:
-            return [self._own(size, self._brand.stamp_off)] * count
+            return [self._own_empty(size, self._brand.stamp_off)] * count
         ring = self._box(size, marks.disc(size))
         self._ring(ring, _DISC, self._soft)
         return [self._numbered(ring, number) for number in range(1, count + 1)]
@@ -109,7 +109,7 @@ class Sprites:
     def _prize_stencil(self, size: int, share: float) -> Image.Image:
         """The reward as a silhouette: the merchant's when it has free edges, else a present."""
         reward = study(self._brand.reward) if self._brand.reward else None
-        if reward and not reward.ground and not reward.fills:
+        if reward and reward.cut_out:
             return reward.seated(size, share * 0.58).getchannel("A")
         return _centred(marks.gift(round(size * share)), size)
 
@@ -130,6 +130,16 @@ class Sprites:
         else:
             self._seat(box, emblem, _DISC)
         return box
+
+    def _own_empty(self, size: int, art: Art) -> Image.Image:
+        """The same, but a faint one stays faint inside a ring: it must not look stamped."""
+        emblem = study(art)
+        if emblem.cut_out and not emblem.stands_alone_on(self._ground):
+            box = self._box(size, marks.disc(size))
+            self._ring(box, _DISC, self._soft)
+            box.alpha_composite(emblem.seated(size, 0.36))
+            return box
+        return self._own(size, art)
 
     def _seat(self, box: Image.Image, emblem: Emblem, share: float) -> None:
         """The emblem on a disc of a colour that suits it, with a rim where the disc is faint."""

@@ -171,3 +171,12 @@ def test_a_card_whose_numbers_do_not_fit_is_refused(
 ):
     with pytest.raises(ValueError, match=r"slots|slot between"):
         StampCard(slots, filled, frozenset(milestones))
+
+
+def test_a_faint_empty_stamp_stays_fainter_than_a_filled_one():
+    """Dark on dark: it gets a ring to be found by, not a bright disc."""
+    brand = replace(GREEN, background=Colour(20, 20, 20), stamp_on=bean(), stamp_off=bean())
+    empty, full = (flat(stamps.draw(brand, StampCard(1, n), STRIP)) for n in (0, 1))
+    assert sum(empty.convert("L").histogram()[200:]) < 0.2 * sum(
+        full.convert("L").histogram()[200:]
+    )
