@@ -62,12 +62,6 @@ def _database_url(text: str) -> str:
     return text
 
 
-def _digits(text: str) -> str:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("must be the numeric issuer id of the Google Pay & Wallet console")
-    return text
-
-
 class Settings(BaseModel):
     """Checked settings. Field names are the variable names in lower case, without the prefix."""
 
@@ -85,8 +79,9 @@ class Settings(BaseModel):
         description="sqlite:///path or postgresql://user:password@host/name.",
     )
     apple_certificates: Path | None = Field(
-        default=None, description="Folder with a certificate and its key per pass type identifier, and any WWDR "
-        "intermediate newer than the built-in G4."
+        default=None,
+        description="Folder with a certificate and its key per pass type identifier, and any WWDR "
+        "intermediate newer than the built-in G4.",
     )
     apple_passphrase: SecretStr | None = Field(
         default=None, description="Pass phrase of the encrypted keys in that folder."
@@ -99,7 +94,7 @@ class Settings(BaseModel):
     google_service_account: Path | None = Field(
         default=None, description="Key file (JSON) of the Google service account."
     )
-    google_issuer_id: Annotated[str, AfterValidator(_digits)] | None = Field(
+    google_issuer_id: str | None = Field(
         default=None, description="Numeric issuer id of the Google Pay & Wallet console."
     )
     google_save_url: str = Field(

@@ -16,11 +16,12 @@ SECRET_PREFIX = "wk_"  # noqa: S105  # the prefix is public
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: `merchant_id` is None for an operator."""
+    """Who sent a request; an operator acts for no merchant until the request names one."""
 
     key_id: str
     merchant_id: str | None
     scopes: frozenset[str]
+    operator: bool
 
 
 def mint_key(
@@ -50,7 +51,9 @@ def recognise(session: Session, secret: str) -> Caller | None:
             ApiKey.secret_sha256 == digest(secret), ApiKey.revoked_at.is_(None)
         )
     ).one_or_none()
-    return row and Caller(row.id, row.merchant_id, frozenset(row.scopes))
+    if row is None:
+        return None
+    return Caller(row.id, row.merchant_id, frozenset(row.scopes), operator=row.merchant_id is None)
 
 
 def revoke_key(session: Session, merchant_id: str, key_id: str, now: datetime) -> None:

@@ -42,6 +42,12 @@ def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str
     return _find(session, looks, (Pass.id == pass_id) & (Pass.merchant_id == merchant_id))
 
 
+def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:
+    """The passes of many members, by member id."""
+    rows = session.scalars(select(Pass).where(Pass.member_id.in_(member_ids)))
+    return {card.member_id: card for card in rows}
+
+
 def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> Card:
     stamps = (
         select(func.coalesce(func.sum(Transaction.stamps), 0))

@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from passes.errors import Conflict, FieldFault, Invalid
+from passes.errors import Conflict, FieldFault, Invalid, NotFound
 from passes.loyalty.wording import choose_locale
 from passes.services import counter
-from passes.services.drafts import EnrolmentDraft, MemberDraft
+from passes.services.drafts import EnrolmentDraft, MemberDraft, PersonDraft
 from passes.services.programs import ACTIVE
 from passes.store.ids import digest
 from passes.store.tables import Consent, Member, Merchant, Pass, Program
@@ -58,32 +57,43 @@ def enrol(
         return known
 
 
-def change_member(session: Session, member: Member, draft: MemberDraft) -> None:
+def find_member(session: Session, merchant_id: str, member_id: str) -> Member:
+    member = session.scalar(
+        select(Member).where(Member.id == member_id, Member.merchant_id == merchant_id)
+    )
+    if member is None:
+        raise NotFound("There is no such member.")
+    return member
+
+
+def change_member(session: Session, member: Member, draft: MemberDraft, now: datetime) -> None:
     """The member as the draft says; consents are added to the log, never rewritten."""
     _fill(member, draft)
     if draft.locale:
         card = session.scalars(select(Pass).where(Pass.member_id == member.id)).one()
         card.locale = draft.locale
-    session.flush()
+    program = session.get_one(Program, member.program_id)
+    _log_consents(session, program, member, draft, now)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        fault = FieldFault("/external_id", "taken", "another member of the program has it")
+        raise Invalid([fault]) from error
 
 
-def draft_of(member: Member) -> dict[str, Any]:
+def draft_of(member: Member) -> MemberDraft:
     """The draft that would make this member again: what a partial change is laid over."""
-    return {
-        "external_id": member.external_id,
-        "person": {
-            "first_name": member.first_name,
-            "last_name": member.last_name,
-            "email": member.email,
-            "phone": member.phone,
-            "birthday": member.birthday,
-        },
-        "locale": member.locale,
-        "source": member.source,
-    }
+    return MemberDraft.model_validate(
+        {
+            "external_id": member.external_id,
+            "person": PersonDraft.model_validate(member, from_attributes=True),
+            "locale": member.locale,
+            "source": member.source,
+        }
+    )
 
 
-def log_consents(
+def _log_consents(
     session: Session, program: Program, member: Member, draft: MemberDraft, now: datetime
 ) -> None:
     """One line per answer, with the words the person saw."""
@@ -128,7 +138,7 @@ def _create(
         created_at=now,
     )
     session.add(card)
-    log_consents(session, program, member, draft, now)
+    _log_consents(session, program, member, draft, now)
     if program.welcome_stamps:
         counter.give_stamps(session, member, program.welcome_stamps, counter.WELCOME, now)
     session.flush()

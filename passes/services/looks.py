@@ -106,13 +106,7 @@ def read_look(session: Session, program_id: str) -> Look:
         .join(Merchant, Merchant.id == Program.merchant_id)
         .where(Program.id == program_id)
     ).one()
-    arts, dominant = _pictures(session, template)
-    palette = complete(
-        template.background and Colour.parse(template.background),
-        template.foreground and Colour.parse(template.foreground),
-        template.label and Colour.parse(template.label),
-        dominant,
-    )
+    design, brand = read_design(session, template, merchant)
     return Look(
         version=LookVersion(program.id, program.revision, template.revision, merchant.revision),
         merchant_id=merchant.id,
@@ -120,15 +114,41 @@ def read_look(session: Session, program_id: str) -> Look:
         pass_type_identifier=program.pass_type_identifier,
         slug=program.slug,
         locale=merchant.locale,
-        merchant=MerchantFacts(
-            merchant.name, merchant.email, merchant.phone, merchant.website, merchant.address
-        ),
-        program=_program_facts(program),
-        design=_design(template, palette),
-        brand=_brand(merchant.name, template.strip_mode, palette, arts),
+        merchant=merchant_facts(merchant),
+        program=ProgramFacts(program.name, stamp_rules(program), program.terms, program.unit_label),
+        design=design,
+        brand=brand,
         apple_overrides=template.apple_overrides,
         google_overrides=template.google_overrides,
     )
+
+
+def read_design(session: Session, template: Template, merchant: Merchant) -> tuple[Design, Brand]:
+    """A template's design and brand, with the colours it left open chosen."""
+    arts, dominant = _pictures(session, template)
+    palette = complete(
+        _colour(template.background),
+        _colour(template.foreground),
+        _colour(template.label),
+        dominant,
+    )
+    return _design(template, palette), _brand(merchant.name, template.strip_mode, palette, arts)
+
+
+def merchant_facts(merchant: Merchant) -> MerchantFacts:
+    return MerchantFacts(
+        merchant.name, merchant.email, merchant.phone, merchant.website, merchant.address
+    )
+
+
+def programs_with(session: Session, template_id: str) -> list[str]:
+    """The programs that use a template."""
+    return list(session.scalars(select(Program.id).where(Program.template_id == template_id)))
+
+
+def stamp_rules(program: Program) -> StampRules:
+    milestones = tuple(Milestone(m["at"], m["title"]) for m in program.milestones)
+    return StampRules(program.card_size, milestones)
 
 
 def draw_google_pictures(look: Look) -> dict[tuple[str, int], Piece]:
@@ -188,17 +208,24 @@ def _pictures(session: Session, template: Template) -> tuple[dict[str, Art], lis
     return arts, [Colour.parse(text) for text in source.dominant_colors] if source else []
 
 
-def _brand(name: str, strip_mode: str, palette: Palette, arts: dict[str, Art]) -> Brand:
-    if strip_mode == "none":
-        arts.pop("strip", None)
-    return Brand(name, palette.background, palette.foreground, palette.label, **arts)
-
-
-def _program_facts(program: Program) -> ProgramFacts:
-    milestones = tuple(Milestone(m["at"], m["title"]) for m in program.milestones)
-    return ProgramFacts(
-        program.name, StampRules(program.card_size, milestones), program.terms, program.unit_label
+def _brand(name: str, strip_mode: str, palette: Palette, arts: Mapping[str, Art]) -> Brand:
+    return Brand(
+        name=name,
+        background=palette.background,
+        foreground=palette.foreground,
+        label=palette.label,
+        logo=arts.get("logo"),
+        icon=arts.get("icon"),
+        strip=arts.get("strip") if strip_mode != "none" else None,
+        hero=arts.get("hero"),
+        stamp_on=arts.get("stamp_on"),
+        stamp_off=arts.get("stamp_off"),
+        reward=arts.get("reward"),
     )
+
+
+def _colour(text: str | None) -> Colour | None:
+    return Colour.parse(text) if text else None
 
 
 def _design(template: Template, palette: Palette) -> Design:

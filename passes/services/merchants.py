@@ -63,7 +63,7 @@ def _fill(merchant: Merchant, draft: MerchantDraft) -> None:
     merchant.phone = draft.contact.phone
     merchant.website = draft.contact.website
     merchant.address = draft.contact.address
-    merchant.quiet_hours = draft.quiet_hours and draft.quiet_hours.model_dump()
+    merchant.quiet_hours = draft.quiet_hours.model_dump() if draft.quiet_hours else None
 
 
 def _flush(session: Session) -> None:

@@ -1,0 +1,28 @@
+"""The JSON API under /v1: every endpoint is declared once and documented from its declaration."""
+
+from passes.web.api import (
+    api_keys,
+    certificates,
+    images,
+    members,
+    merchants,
+    programs,
+    templates,
+)
+from passes.web.api import passes as issued
+from passes.web.api.contract import Endpoint
+
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    endpoint
+    for module in (
+        merchants,
+        api_keys,
+        images,
+        templates,
+        programs,
+        members,
+        issued,
+        certificates,
+    )
+    for endpoint in module.routes.endpoints
+)

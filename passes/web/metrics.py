@@ -1,0 +1,70 @@
+"""Figures for Prometheus. With several web processes they meet in PROMETHEUS_MULTIPROC_DIR."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import values as prometheus_values
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import REGISTRY, Collector
+
+from certs.apple import AppleIdentity
+
+_SECONDS_PER_DAY = 86_400
+
+_requests = Histogram(
+    "passmint_request_seconds",
+    "Time to answer, by route and status.",
+    ["method", "route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+_signing = Histogram(
+    "passmint_apple_build_seconds",
+    "Time to build and sign one .pkpass.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1),
+)
+_enrolments = Counter("passmint_enrolments_total", "Members who joined.", ["source"])
+
+
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    _requests.labels(method, route, str(status)).observe(seconds)
+
+
+def observe_build(seconds: float) -> None:
+    _signing.observe(seconds)
+
+
+def count_enrolment(source: str) -> None:
+    """`source` is join or api: a caller's own words would make a series each."""
+    _enrolments.labels(source).inc()
+
+
+def exposition(identities: Iterable[AppleIdentity], now: datetime) -> bytes:
+    """All figures in Prometheus' text format."""
+    registry = CollectorRegistry()
+    if prometheus_values.ValueClass.__name__ == "MmapedValue":
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(_Expiry(identities, now))
+    return generate_latest(registry)
+
+
+class _Expiry(Collector):
+    """Days each signing certificate has left, counted when somebody asks."""
+
+    def __init__(self, identities: Iterable[AppleIdentity], now: datetime) -> None:
+        self._identities = identities
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "passmint_certificate_days_left",
+            "Days until the certificate of a pass type expires.",
+            labels=["pass_type_identifier"],
+        )
+        for identity in self._identities:
+            left = (identity.not_after - self._now).total_seconds() / _SECONDS_PER_DAY
+            family.add_metric([identity.pass_type_identifier], left)
+        yield family

@@ -1,0 +1,159 @@
+"""Errors as RFC 9457 problem+json: the one table from what went wrong to what the caller reads."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, g, json, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
+
+from branding.errors import ImageRejected
+from certs.errors import SigningUnavailable
+from passes.errors import FieldFault, Invalid, Problem, Unauthorized
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger()
+
+_HTTP_CODES = {
+    400: "malformed_body",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "quota_exceeded",
+}
+
+
+class FaultDocument(BaseModel):
+    """One fault: a JSON pointer into the request, a machine code, a sentence with the cure."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem details; `code` is from the closed list in the documentation."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[FaultDocument] = []
+
+
+class MalformedBody(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed_body"
+
+    def __init__(self) -> None:
+        super().__init__("The body is not one well-formed JSON document in UTF-8.")
+
+
+class UnsupportedMediaType(Problem):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"Send it with Content-Type: {wanted}.")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(Problem, _from_problem)
+    app.register_error_handler(ImageRejected, _from_image)
+    app.register_error_handler(SigningUnavailable, _from_signing)
+    app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(Exception, _from_bug)
+
+
+def faults_of(error: ValidationError) -> list[FieldFault]:
+    """pydantic's findings as faults with JSON pointers; the values themselves are not repeated."""
+    return [
+        FieldFault(_pointer(found["loc"]), _fault_code(found["type"]), _message(found["msg"]))
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def answer(
+    status: HTTPStatus, code: str, detail: str, faults: Sequence[FieldFault] = ()
+) -> Response:
+    """One problem document."""
+    document = {
+        "type": f"/docs#{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        # The route, not the path: a path may hold the secret of a card.
+        "instance": str(request.url_rule or ""),
+        "code": code,
+        "request_id": g.get("request_id", ""),
+    }
+    if faults:
+        document["errors"] = [
+            {"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in faults
+        ]
+    return Response(json.dumps(document), status, content_type=MEDIA_TYPE)
+
+
+def _from_problem(problem: Problem) -> Response:
+    faults = problem.faults if isinstance(problem, Invalid) else ()
+    response = answer(problem.status, problem.code, problem.detail, faults)
+    if isinstance(problem, Unauthorized):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="passmint"'
+    return response
+
+
+def _from_image(rejected: ImageRejected) -> Response:
+    fault = FieldFault("/file", rejected.reason, str(rejected))
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, rejected.code, str(rejected), [fault])
+
+
+def _from_signing(unavailable: SigningUnavailable) -> Response:
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, unavailable.code, str(unavailable))
+
+
+def _from_http(error: HTTPException) -> Response:
+    if error.response is not None:  # a redirect the router asked for
+        return Response(error.get_body(), error.code, error.get_headers())
+    status = HTTPStatus(error.code or 500)
+    detail = error.description or status.phrase
+    if isinstance(error, RequestEntityTooLarge):
+        detail = "The request is larger than this address accepts."
+    response = answer(status, _HTTP_CODES.get(status, "internal_error"), detail)
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+def _from_bug(error: Exception) -> Response:
+    # The text of a foreign exception may quote data: the log gets its type and place only.
+    log.error("bug", error=type(error).__name__, frames=_frames(error))
+    return _from_http(InternalServerError("This is our fault; the log knows more."))
+
+
+def _frames(error: Exception) -> list[str]:
+    frames = []
+    trace = error.__traceback__
+    while trace:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-12:]
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+
+
+def _fault_code(kind: str) -> str:
+    return {"extra_forbidden": "unknown_field", "missing": "missing"}.get(kind, kind)
+
+
+def _message(message: str) -> str:
+    return message.removeprefix("Value error, ")
