@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from certs.development import mint_google
 from certs.google import GoogleIdentity, load_google_identity
-from passes.loyalty.face import BarcodeDesign, Design, FaceLink, FieldDesign, PassFace
+from passes.loyalty.face import FIELD_AREAS, BarcodeDesign, Design, FaceLink, FieldDesign, PassFace
 from passes.wallets.google import (
     GoogleClassFacts,
     GoogleWalletError,
@@ -152,6 +152,14 @@ def test_long_texts_of_the_merchant_are_cut_between_words() -> None:
     assert rules["localizedBody"] == {
         "defaultValue": {"language": "en", "value": rules["body"]},
     }
+
+
+def test_a_design_without_the_reward_still_fills_the_cards_second_row() -> None:
+    bare = Design(PALETTE, fields=dict.fromkeys(FIELD_AREAS, ()))
+
+    assert [m["id"] for m in object_json(face(design=bare), object_facts())["textModulesData"]] == [
+        "reward"
+    ]
 
 
 def test_the_eleventh_text_is_left_out() -> None:
