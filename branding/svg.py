@@ -28,9 +28,30 @@ def decode(data: bytes) -> tuple[bytes, list[str]]:
 
 def _refuse_unsafe(data: bytes) -> None:
     parser = expat.ParserCreate()
-    parser.StartElementHandler = _check_element
+
+    def check_root(element: str, attributes: dict[str, str]) -> None:
+        _check_page(element, attributes)
+        _check_element(element, attributes)
+        parser.StartElementHandler = _check_element
+
+    parser.StartElementHandler = check_root
     parser.EntityDeclHandler = _check_entity
     parser.Parse(data, True)
+
+
+def _check_page(root: str, attributes: dict[str, str]) -> None:
+    if root.rpartition(":")[2] != "svg":
+        raise ImageRejected(
+            "unsupported_format",
+            f"the file is an XML document <{root[:60]}>, not an SVG; export it as SVG or PNG",
+        )
+    sides = attributes.get("width", "%"), attributes.get("height", "%")
+    if "viewBox" not in attributes and any(side.strip().endswith("%") for side in sides):
+        raise ImageRejected(
+            "svg_size",
+            "the SVG has neither a viewBox nor a width and height, so it cannot be enlarged; "
+            "export it again with its page size",
+        )
 
 
 def _check_element(element: str, attributes: dict[str, str]) -> None:
