@@ -10,14 +10,13 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image
 
 from branding import sandbox
 from branding.errors import ImageRejected
 from branding.intake import MAX_BYTES, accept
 
 RED = (200, 30, 40)
-BAND = (0, 0, 600, 200)  # the upper half of the test picture
 
 
 def _picture(mode: str = "RGB", size: tuple[int, int] = (600, 400)) -> Image.Image:
@@ -78,127 +77,13 @@ def test_the_same_bytes_give_the_same_picture() -> None:
     assert accept(data) == accept(data)
 
 
-def test_metadata_stays_outside() -> None:
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("Author", "a name that must not be published")
-    exif = Image.Exif()
-    exif[0x010E] = "a place that must not be published"
-    data = _bytes(_picture(), pnginfo=notes, exif=exif, dpi=(300, 300))
-    picture = accept(data)
-    assert b"must not be published" in data
-    assert picture.open().info == {}
-    assert {picture.png[12:16], picture.png[37:41]} == {b"IHDR", b"IDAT"}
-
-
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
-def test_a_photo_taken_on_its_side_is_turned_upright(file_format: str) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera lay on its side: show turned by 90° clockwise
-    picture = accept(_bytes(_picture(), file_format, exif=exif))
-    assert (picture.width, picture.height) == (400, 600)
-    assert _near(picture.open().getpixel((395, 300)), RED)
-
-
-@pytest.mark.parametrize("mode", ["P", "L", "1", "LA", "RGBA", "I;16"])
-def test_every_way_to_store_a_pixel_is_understood(mode: str) -> None:
-    if mode == "I;16":
-        stored = Image.new("I;16", (600, 400), 0x8000)
-        stored.paste(0xFFFF, BAND)
-        dark = (128, 128, 128)
-    else:
-        stored = Image.new("L", (600, 400), 0)
-        stored.paste(255, BAND)
-        stored, dark = stored.convert(mode), (0, 0, 0)
-    opened = accept(_bytes(stored)).open()
-    assert opened.mode == "RGB"
-    assert _near(opened.getpixel((5, 5)), (255, 255, 255), by=1)
-    assert _near(opened.getpixel((5, 395)), dark, by=1)
-
-
-def test_print_colours_are_not_shown_inverted() -> None:
-    picture = accept(_bytes(_picture("CMYK"), "JPEG"))  # Pillow writes Adobe's inverted CMYK
-    assert _near(picture.open().getpixel((5, 5)), RED)
-
-
-def test_colours_go_through_the_embedded_profile() -> None:
-    swapped = _swapped_srgb()
-    picture = accept(_bytes(Image.new("RGB", (600, 400), RED), icc_profile=swapped))
-    assert picture.warnings == ()
-    assert _near(picture.open().getpixel((5, 5)), (RED[1], RED[0], RED[2]), by=8)
-
-
-def _swapped_srgb() -> bytes:
-    """An sRGB profile whose red and green primaries have changed places."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return profile.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
-
-
-@pytest.mark.parametrize("profile", [b"", b"no profile", _swapped_srgb()[:200]])
-def test_a_broken_profile_is_ignored_and_told(profile: bytes) -> None:
-    picture = accept(_bytes(_picture(), "JPEG", icc_profile=profile))
-    assert _near(picture.open().getpixel((5, 5)), RED)
-    assert picture.warnings == (("colour_profile_ignored",) if profile else ())
-
-
-def test_a_print_profile_in_a_screen_picture_is_ignored_and_told() -> None:
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = accept(_bytes(_picture("CMYK"), "JPEG", icc_profile=srgb))
-    assert picture.warnings == ("colour_profile_ignored",)
-
-
-def test_transparent_borders_are_trimmed() -> None:
-    canvas = Image.new("RGBA", (900, 900), (0, 0, 0, 0))
-    canvas.paste((*RED, 255), (100, 200, 700, 500))
-    canvas.putpixel((0, 0), (0, 0, 0, 4))  # dust
-    picture = accept(_bytes(canvas))
-    assert (picture.width, picture.height, picture.warnings) == (600, 300, ("trimmed",))
-    assert picture.open().mode == "RGB"  # nothing transparent is left
-
-
-@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "GIF"])
-def test_transparency_inside_is_kept(file_format: str) -> None:
-    canvas = Image.new("RGBA", (600, 400), (*RED, 255))
-    canvas.paste((0, 0, 0, 0), (200, 100, 400, 300))
-    opened = accept(_bytes(canvas, file_format)).open()
-    assert opened.mode == "RGBA"
-    assert opened.getchannel("A").getpixel((300, 200)) == 0
-    assert opened.getchannel("A").getpixel((5, 5)) == 255
-
-
 def test_a_wholly_transparent_picture_is_refused() -> None:
     assert _reason(_bytes(Image.new("RGBA", (600, 400), (255, 0, 0, 3)))) == "transparent"
-
-
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
-def test_a_large_picture_is_scaled_down(file_format: str) -> None:
-    picture = accept(_bytes(_picture(size=(4000, 1000)), file_format))
-    assert (picture.width, picture.height) == (2048, 512)
-
-
-def test_scaling_does_not_draw_the_colour_of_transparent_pixels_in() -> None:
-    canvas = Image.new("RGBA", (4096, 512), (0, 255, 0, 0))
-    canvas.paste((*RED, 255), (0, 0, 4096, 301))
-    canvas.paste((*RED, 255), (0, 511, 4096, 512))
-    opened = accept(_bytes(canvas)).open()
-    edge = opened.getpixel((1000, 150))
-    assert isinstance(edge, tuple)
-    assert 0 < edge[3] < 255
-    assert _near(edge[:3], RED)
 
 
 def test_a_small_picture_is_accepted_and_told() -> None:
     assert accept(_bytes(_picture(size=(120, 40)))).warnings == ("low_resolution",)
     assert accept(_bytes(_picture(size=(1, 1)))).width == 1
-
-
-@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_taken(file_format: str) -> None:
-    frames = [Image.new("RGB", (600, 400), (0, 0, n * 80)) for n in range(3)]
-    first = Image.new("RGB", (600, 400), RED)
-    data = _bytes(first, file_format, save_all=True, append_images=frames)
-    picture = accept(data)
-    assert picture.warnings == ("animated_first_frame_used",)
-    assert _near(picture.open().getpixel((5, 5)), RED)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +117,9 @@ def test_a_file_cut_short_is_refused(file_format: str) -> None:
 @pytest.mark.parametrize(
     "bomb",
     [
-        _chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(200 << 20), 9)),
-        _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200 << 20), 9)),
-        _chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(200 << 20), 9)),
+        _chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(16 << 20), 9)),
+        _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(16 << 20), 9)),
+        _chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(16 << 20), 9)),
     ],
     ids=["iTXt", "zTXt", "iCCP"],
 )
