@@ -100,7 +100,10 @@ def load_identities(
     try:
         shelf = read_shelf(folder, passphrase)
     except OSError as error:
-        message = f"The certificates folder {folder} cannot be read ({error.strerror}); create it."
+        message = (
+            f"The certificates folder {folder} cannot be read ({error.strerror}); "
+            "create it, or name another with PASSMINT_APPLE_CERTIFICATES."
+        )
         return Keyring({}, (Problem(folder.name, None, "folder_unreadable", message),))
     return _keyring(shelf, shelf.widen(authority), now)
 

@@ -279,6 +279,15 @@ def test_a_forged_signature_with_the_right_key_identifier_is_told(
     only_problem(load(folder, world), "intermediate_mismatch", "loyalty.pem")
 
 
+def test_the_right_signature_with_another_key_identifier_is_told(
+    world: World, put: Put, folder: Path
+) -> None:
+    sister = development.new_intermediate(world.root, world.other_key, NOW)
+    mixed = development.Issuer(sister.certificate, world.intermediate.key)
+    put("loyalty.pem", world.pem(world.leaf(issuer=mixed)))
+    only_problem(load(folder, world), "intermediate_mismatch", "loyalty.pem")
+
+
 @pytest.mark.parametrize(
     ("shift", "code", "word"),
     [

@@ -72,5 +72,6 @@ def test_an_authority_grows_only_by_what_its_root_issued(world: World) -> None:
     foreign_root = development.new_root(world.other_key, NOW)
     foreign = development.new_intermediate(foreign_root, world.other_key, NOW).certificate
     known = world.intermediate.certificate
-    grown = world.authority.including([world.leaf(), sister, foreign, known, sister])
+    holder = world.leaf(issuer=world.root)
+    grown = world.authority.including([world.leaf(), holder, sister, foreign, known, sister])
     assert grown.intermediates == (known, sister)

@@ -146,6 +146,30 @@ def test_a_key_made_elsewhere_is_named(run: Run, world: World) -> None:
     assert Path("my.key").exists()
 
 
+@pytest.mark.parametrize("place", ["answer", "folder"])
+def test_another_generation_may_come_with_the_answer_or_lie_in_the_folder(
+    run: Run, world: World, place: str
+) -> None:
+    generation = development.new_intermediate(world.root, world.other_key, NOW)
+    leaf = world.leaf(issuer=generation)
+    chain = (leaf, generation.certificate)
+    Path("pass.pem").write_bytes(world.pem(*chain[: 2 if place == "answer" else 1]))
+    Path("var/certs/apple").mkdir(parents=True)
+    if place == "folder":
+        failed(run("import pass.pem"), "issued by")
+        der = generation.certificate.public_bytes(Encoding.DER)
+        Path("var/certs/apple/generation.cer").write_bytes(der)
+    assert run("import pass.pem").exit_code == 0
+    assert run("check").exit_code == 0
+
+
+def test_of_several_keys_in_a_file_the_fitting_one_is_taken(run: Run, world: World) -> None:
+    Path("pass.cer").write_bytes(world.leaf().public_bytes(Encoding.DER))
+    keys = development.key_pem(world.other_key) + development.key_pem(world.key)
+    Path("my.key").write_bytes(keys)
+    assert run("import pass.cer --key my.key").exit_code == 0
+
+
 def test_a_renewal_is_stored_beside_the_old_one_and_signs(run: Run, world: World) -> None:
     for _ in range(2):
         run(f"csr {PASS_TYPE}")

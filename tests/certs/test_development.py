@@ -87,6 +87,18 @@ def test_several_pass_types_share_one_root_and_an_expired_one_is_made_again(
     assert [one.pass_type_identifier for one in keyring.problems] == [OTHER_TYPE]
 
 
+def test_an_authority_that_would_end_before_its_leaf_is_made_again(tmp_path: Path) -> None:
+    root = development.mint(tmp_path, NOW).root.read_bytes()
+    in_nine_years = NOW + timedelta(days=9 * 365)
+    files = development.mint(tmp_path, in_nine_years)
+    assert files.root.read_bytes() != root
+    authority = load_authority(files.authority)
+    keyring = load_identities(files.certificates, authority, None, in_nine_years)
+    assert keyring.identities[development.PASS_TYPE_IDENTIFIER].not_after == (
+        in_nine_years + timedelta(days=395)
+    )
+
+
 @pytest.mark.parametrize("lost", ["authority.pem", "authority.key.pem", "apple"])
 def test_a_half_lost_folder_is_made_whole(tmp_path: Path, lost: str) -> None:
     files = development.mint(tmp_path, NOW)
