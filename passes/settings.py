@@ -53,7 +53,8 @@ def _public_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc}{path}"
 
 
-def _database_url(text: str) -> str:
+def checked_database_url(text: str) -> str:
+    """SQLAlchemy's spelling of a database URL; ValueError when it is none we support."""
     scheme, separator, rest = text.partition("://")
     if scheme in {"postgres", "postgresql"}:
         return f"postgresql+psycopg://{rest}"
@@ -74,7 +75,7 @@ class Settings(BaseModel):
     secret_key: SecretStr = Field(
         description="At least 32 random characters, the same on every host; signs what we hand out."
     )
-    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+    database_url: Annotated[str, AfterValidator(checked_database_url)] = Field(
         default="sqlite:///var/passmint.db",
         description="sqlite:///path or postgresql://user:password@host/name.",
     )
@@ -139,6 +140,11 @@ class Settings(BaseModel):
 def load_settings() -> Settings:
     """The settings of this process's environment; SettingsError lists every fault."""
     return Settings.read(os.environ)
+
+
+def process_environment() -> dict[str, str]:
+    """A copy, for child processes."""
+    return dict(os.environ)
 
 
 def _values(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:

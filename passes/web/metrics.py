@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
+from branding.cache import PieceCache
 from certs.apple import AppleIdentity
 
 _SECONDS_PER_DAY = 86_400
@@ -40,7 +41,7 @@ def count_enrolment(source: str) -> None:
     _enrolments.labels(source).inc()
 
 
-def exposition(identities: Iterable[AppleIdentity], now: datetime) -> bytes:
+def exposition(identities: Iterable[AppleIdentity], artwork: PieceCache, now: datetime) -> bytes:
     """All figures in Prometheus' text format."""
     registry = CollectorRegistry()
     if prometheus_values.ValueClass.__name__ == "MmapedValue":
@@ -48,6 +49,7 @@ def exposition(identities: Iterable[AppleIdentity], now: datetime) -> bytes:
     else:
         registry.register(REGISTRY)
     registry.register(_Expiry(identities, now))
+    registry.register(_Artwork(artwork))
     return generate_latest(registry)
 
 
@@ -68,3 +70,19 @@ class _Expiry(Collector):
             left = (identity.not_after - self._now).total_seconds() / _SECONDS_PER_DAY
             family.add_metric([identity.pass_type_identifier], left)
         yield family
+
+
+class _Artwork(Collector):
+    """The artwork cache of the process that answers."""
+
+    def __init__(self, artwork: PieceCache) -> None:
+        self._artwork = artwork
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        figures = self._artwork.figures()
+        for name, value, text in (
+            ("bytes", figures.bytes, "PNG bytes kept by this process."),
+            ("hits", figures.hits, "Artwork found in this process's cache."),
+            ("misses", figures.misses, "Artwork this process had to draw."),
+        ):
+            yield GaugeMetricFamily(f"passmint_artwork_cache_{name}", text, value=value)

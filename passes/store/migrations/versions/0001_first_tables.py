@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "merchants",
         sa.Column("id", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("slug", sa.String(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
@@ -205,6 +206,7 @@ def upgrade() -> None:
         sa.Column("program_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("filled", sa.Integer(), nullable=False),
+        sa.Column("look", sa.String(length=64), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
             ["program_id"], ["programs.id"], name=op.f("fk_program_pictures_program_id")

@@ -1,0 +1,60 @@
+# Every task in one line: make help
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help demo test check format bench lock clean
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+
+demo: .venv/run ## Run the whole service here with a demo merchant (PORT=8080)
+	@exec $(BIN)/passmint demo
+
+test: .venv/dev ## Set up everything and run all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: .venv/dev ## Format, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: .venv/dev ## Put the code in shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/dev ## Measure the speed (minutes; also written to var/bench.json)
+	@$(BIN)/python -m benchmarks
+
+lock: $(UV) ## Renew the pinned dependencies
+	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header --python-version 3.11 --upgrade --group dev pyproject.toml \
+	  -o requirements-dev.lock
+
+clean: ## Remove the environments and everything the demo made
+	@rm -rf .venv .tools var dist
+
+# Debian has no ensurepip and refuses a plain `pip install`: pip installs uv into .tools from outside.
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: apt-get install python3 python3-venv python3-pip"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Passmint needs Python 3.11 or newer: set PYTHON=python3.x"; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is missing: apt-get install python3-pip"; exit 1; }
+	@rm -rf .tools && $(PYTHON) -m venv --without-pip .tools
+	@$(PYTHON) -m pip --disable-pip-version-check --python .tools/bin/python install -q 'uv>=0.13,<0.14'
+
+.venv/run: requirements.lock pyproject.toml | $(UV)
+	@echo "Setting up the environment."
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
+	@test -e .venv/dev || VIRTUAL_ENV=.venv $(UV) pip install -q --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps -e .
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/run
+	@VIRTUAL_ENV=.venv $(UV) pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,69 @@
+"""Commands for whoever runs the service."""
+
+from datetime import UTC, datetime
+from typing import get_args
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from passes.demo.run import demo
+from passes.errors import NotFound
+from passes.services.api_keys import mint_key
+from passes.services.drafts import Scope
+from passes.services.merchants import find_merchant
+from passes.settings import SettingsError, load_settings
+from passes.store import schema
+from passes.store.database import Database
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database up to date. Safe to run on many hosts at once."""
+    database = _database()
+    try:
+        revision = schema.migrate(database)
+    except OperationalError as error:
+        raise click.ClickException(f"The database does not answer: {error.orig}") from error
+    click.echo(f"The database is at revision {revision}.")
+
+
+@click.group()
+def keys() -> None:
+    """Keys for the API."""
+
+
+@keys.command("create")
+@click.option("--admin", is_flag=True, help="An operator's key, which may do everything.")
+@click.option("--merchant", "merchant_id", help="The merchant the key belongs to: mer_…")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(get_args(Scope)),
+    help="What the key may do; repeat for more.",
+)
+@click.option("--name", default="command line", show_default=True)
+def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...], name: str) -> None:
+    """Mint a key and print its secret, once."""
+    if admin == bool(merchant_id):
+        raise click.UsageError("Give either --admin, or --merchant mer_… with --scope.")
+    if merchant_id and not scopes:
+        raise click.UsageError("Name at least one --scope, for example members:write.")
+    database = _database()
+    with database.writing() as session:
+        try:
+            owner = find_merchant(session, merchant_id).id if merchant_id else None
+        except NotFound as error:
+            raise click.ClickException(error.detail) from error
+        _, secret = mint_key(session, owner, name, scopes or ("admin",), datetime.now(UTC))
+    click.echo(secret)
+
+
+def _database() -> Database:
+    try:
+        return Database(load_settings().database_url)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+COMMANDS: tuple[click.Command, ...] = (migrate, keys, demo)

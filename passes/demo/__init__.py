@@ -1,0 +1,1 @@
+"""The service on one machine with a merchant to play with: `passmint demo`."""

@@ -1,0 +1,48 @@
+"""A merchant's system in miniature: what the demo knows, it knows from the public API."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+_TIMEOUT_S = 30
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Calls the API with one key; an operator's key names the merchant it acts for."""
+
+    base_url: str
+    key: str = field(repr=False)
+    merchant_id: str | None = None
+
+    def exists(self, path: str) -> bool:
+        return self._send("GET", path).ok
+
+    def get(self, path: str) -> Any:  # foreign JSON
+        return self._answer(self._send("GET", path))
+
+    def post(self, path: str, document: object) -> Any:  # foreign JSON
+        return self._answer(self._send("POST", path, json=document))
+
+    def upload(self, purpose: str, name: str, content: bytes) -> Any:  # foreign JSON
+        form = {"purpose": purpose}
+        return self._answer(
+            self._send("POST", "/images", data=form, files={"file": (name, content)})
+        )
+
+    def _send(self, method: str, path: str, **body: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if self.merchant_id:
+            headers["Passmint-Merchant"] = self.merchant_id
+        url = f"{self.base_url}/v1{path}"
+        return requests.request(method, url, headers=headers, timeout=_TIMEOUT_S, **body)
+
+    def _answer(self, response: requests.Response) -> Any:  # foreign JSON
+        if not response.ok:
+            raise DemoFailed(f"The API answered {response.status_code}: {response.text}")
+        return response.json()

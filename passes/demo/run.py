@@ -1,0 +1,269 @@
+"""Runs the demo in the foreground: prepare, serve, seed once, print the links, clean up."""
+
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import requests
+from sqlalchemy import make_url
+
+from certs import development
+from certs.errors import CertificateError
+from passes.demo.client import Api, DemoFailed
+from passes.demo.seed import Seeded, seed
+from passes.services import counter
+from passes.services.api_keys import mint_key
+from passes.settings import checked_database_url, process_environment
+from passes.store import schema
+from passes.store.database import Database
+from passes.store.tables import Member
+
+_START_LIMIT_S = 60
+_STOP_LIMIT_S = 35
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the demo stands on: its folder, its address and the service's environment."""
+
+    folder: Path
+    port: int
+    base_url: str
+    database_url: str
+    environment: Mapping[str, str]
+    root_certificate: Path
+
+    @property
+    def facts_file(self) -> Path:
+        return self.folder / "demo.json"
+
+    @property
+    def local_url(self) -> str:
+        """Where this process reaches the service, whatever phones are told."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database_name(self) -> str:
+        """Tells databases apart without their password."""
+        return make_url(self.database_url).render_as_string(hide_password=True)
+
+
+@click.command()
+@click.option("--port", envvar="PORT", default=8080, show_default=True, show_envvar=True)
+@click.option(
+    "--public-url",
+    envvar=["PUBLIC_URL", "PASSMINT_PUBLIC_URL"],
+    help="The address inside the passes, when another one than this port leads here.",
+)
+@click.option(
+    "--database-url",
+    envvar="PASSMINT_DATABASE_URL",
+    show_envvar=True,
+    help="PostgreSQL instead of the SQLite file in the folder.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="Where everything the demo makes is kept.",
+)
+def demo(port: int, public_url: str | None, database_url: str | None, folder: Path) -> None:
+    """Run the whole service here with a demo merchant, until Ctrl-C."""
+    try:
+        ground = _prepare(folder, port, public_url, database_url)
+        with _service(ground) as service:
+            _wait_until_ready(ground, service)
+            facts = _facts(ground)
+            _announce(facts)
+            _watch(service)
+    except (DemoFailed, CertificateError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _prepare(folder: Path, port: int, public_url: str | None, database_url: str | None) -> Ground:
+    _require_free(port)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = development.mint(folder / "certs", datetime.now(UTC))
+    account = development.mint_google(folder / "certs")
+    base_url = (public_url or f"http://127.0.0.1:{port}").rstrip("/")
+    database_url = checked_database_url(
+        database_url or f"sqlite:///{(folder / 'passmint.db').resolve()}"
+    )
+    environment = process_environment() | {
+        "PASSMINT_PUBLIC_URL": base_url,
+        "PASSMINT_DATABASE_URL": database_url,
+        "PASSMINT_SECRET_KEY_FILE": str(_secret_key(folder).resolve()),
+        "PASSMINT_APPLE_CERTIFICATES": str(files.certificates.resolve()),
+        "PASSMINT_APPLE_AUTHORITY": str(files.authority.resolve()),
+        "PASSMINT_GOOGLE_SERVICE_ACCOUNT": str(account.resolve()),
+        "PASSMINT_GOOGLE_ISSUER_ID": development.GOOGLE_ISSUER_ID,
+    }
+    return Ground(folder, port, base_url, database_url, environment, files.root)
+
+
+@contextmanager
+def _service(ground: Ground) -> Iterator[subprocess.Popen[bytes]]:
+    """gunicorn in a session of its own, ended with the block whatever happens."""
+    schema.migrate(Database(ground.database_url))
+    command = [sys.executable, "-m", "gunicorn", "wsgi:app()"]
+    options = ["--config", "python:passes.web.server", "--bind", f"127.0.0.1:{ground.port}"]
+    signal.signal(signal.SIGTERM, _interrupt)
+    service = subprocess.Popen(  # noqa: S603  # our own command
+        [*command, *options], env=dict(ground.environment), start_new_session=True
+    )
+    try:
+        yield service
+    except KeyboardInterrupt:
+        click.echo("\nStopping.")
+    finally:
+        _stop(service)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(service: subprocess.Popen[bytes]) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    service.terminate()
+    try:
+        service.wait(_STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        service.kill()
+
+
+def _wait_until_ready(ground: Ground, service: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < give_up:
+        if service.poll() is not None:
+            raise DemoFailed("The web server ended while starting; its reason stands above.")
+        try:
+            if requests.get(f"{ground.local_url}/readyz", timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    raise DemoFailed(f"The web server is not ready after {_START_LIMIT_S} s.")
+
+
+def _facts(ground: Ground) -> dict[str, Any]:
+    """The facts of var/demo.json: of an earlier run if its merchant is still there."""
+    known = _known_facts(ground)
+    operator = Api(ground.local_url, known.get("admin_key") or _admin_key(ground))
+    merchant_id = known.get("merchant_id")
+    if not merchant_id or not operator.exists(f"/merchants/{merchant_id}"):
+        known = _seed(ground, operator)
+    member = Api(ground.local_url, known["api_key"]).get(f"/members/{known['member_id']}")
+    facts = known | _links(ground, member)
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    ground.facts_file.touch(mode=0o600)
+    ground.facts_file.write_text(text, encoding="utf-8")
+    return facts
+
+
+def _known_facts(ground: Ground) -> dict[str, Any]:
+    try:
+        facts = json.loads(ground.facts_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    same_database = isinstance(facts, dict) and facts.get("database") == ground.database_name
+    return facts if same_database else {}
+
+
+def _seed(ground: Ground, operator: Api) -> dict[str, Any]:
+    seeded = seed(operator)
+    _stamp(ground, seeded)
+    return {
+        "admin_key": operator.key,
+        "api_key": seeded.api_key,
+        "merchant_id": seeded.merchant_id,
+        "program_id": seeded.program_id,
+        "template_id": seeded.template_id,
+        "member_id": seeded.member_ids[0],
+        "member_ids": seeded.member_ids,
+        "database": ground.database_name,
+        "apple_root_certificate": str(ground.root_certificate.resolve()),
+    }
+
+
+def _stamp(ground: Ground, seeded: Seeded) -> None:
+    with Database(ground.database_url).writing() as session:
+        for member_id, stamps in zip(seeded.member_ids, seeded.stamps_owed, strict=True):
+            member = session.get_one(Member, member_id)
+            counter.give_stamps(session, member, stamps, counter.EARN, datetime.now(UTC))
+
+
+def _admin_key(ground: Ground) -> str:
+    with Database(ground.database_url).writing() as session:
+        return mint_key(session, None, "demo", ["admin"], datetime.now(UTC))[1]
+
+
+def _links(ground: Ground, member: dict[str, Any]) -> dict[str, Any]:
+    card = member["pass"]
+    return {
+        "base_url": ground.base_url,
+        "pass_id": card["id"],
+        "serial_number": card["serial_number"],
+        "join_url": f"{ground.base_url}/j/fern-and-bean",
+        "card_url": card["urls"]["landing"],
+        "pkpass_url": card["urls"]["apple"],
+        "google_url": card["urls"]["google"],
+        "docs_url": f"{ground.base_url}/docs",
+    }
+
+
+def _announce(facts: Mapping[str, Any]) -> None:
+    rows = (
+        ("Join", facts["join_url"]),
+        ("Card", facts["card_url"]),
+        ("Apple Wallet file", facts["pkpass_url"]),
+        ("API key", facts["api_key"]),
+        ("API documentation", facts["docs_url"]),
+    )
+    click.echo("\nPassmint runs. Everything below is also in demo.json.\n")
+    for name, value in rows:
+        click.echo(f"  {name:<19}{value}")
+    click.echo(
+        "\n  These passes are signed by a development identity: real phones refuse them.\n"
+        "  To import a certificate from Apple: passmint certs import YOUR_CERTIFICATE.cer\n"
+        "\n  Ctrl-C ends it.\n"
+    )
+
+
+def _watch(service: subprocess.Popen[bytes]) -> None:
+    code = service.wait()
+    raise DemoFailed(f"The web server ended by itself (exit code {code}).")
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoFailed(
+                f"Port {port} is in use: end what listens there, or choose another one with "
+                "PORT=8081 make demo."
+            ) from error
+
+
+def _secret_key(folder: Path) -> Path:
+    path = folder / "secret_key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    return path

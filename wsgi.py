@@ -1,0 +1,94 @@
+"""The composition root: settings → database, keyring → application and command line. No rules."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+from flask import Flask
+
+from branding.cache import PieceCache
+from certs.apple import Keyring, load_identities
+from certs.authority import Authority, apple_authority, load_authority
+from certs.cli import certs
+from certs.errors import CertificateError
+from certs.google import GoogleIdentity, load_google_identity
+from passes import cli as commands
+from passes.settings import Settings, SettingsError, load_settings
+from passes.store.database import Database
+from passes.store.schema import StaleSchema, require_current
+from passes.web.application import create_app
+from passes.web.logs import configure_logs
+from passes.web.parts import Parts
+
+_CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def app() -> Flask:
+    """The web application of this environment: `gunicorn 'wsgi:app()'`."""
+    try:
+        return compose(load_settings())
+    except (SettingsError, StaleSchema, CertificateError) as error:
+        click.echo(f"Passmint cannot start.\n{error}", err=True)
+        sys.exit(_CANNOT_START)
+
+
+def compose(settings: Settings) -> Flask:
+    """The web application of these settings; raises StaleSchema and CertificateError."""
+    configure_logs()
+    database = Database(settings.database_url)
+    require_current(database)
+    authority = _authority(settings)
+    return create_app(
+        Parts(
+            settings=settings,
+            database=database,
+            keyring=_keyring(settings, authority),
+            authority=authority,
+            google=_google(settings),
+            now=now,
+            artwork=PieceCache(settings.artwork_cache_mb << 20),
+        )
+    )
+
+
+def _authority(settings: Settings) -> Authority:
+    if settings.apple_authority is None:
+        return apple_authority()
+    click.echo(
+        "DEVELOPMENT AUTHORITY: passes are signed under "
+        f"{settings.apple_authority}; real phones refuse them.",
+        err=True,
+    )
+    return load_authority(settings.apple_authority)
+
+
+def _keyring(settings: Settings, authority: Authority) -> Keyring:
+    if settings.apple_certificates is None:
+        return Keyring({}, ())
+    secret = settings.apple_passphrase
+    passphrase = secret.get_secret_value() if secret else None
+    return load_identities(settings.apple_certificates, authority, passphrase, now())
+
+
+def _google(settings: Settings) -> GoogleIdentity | CertificateError | None:
+    if settings.google_service_account is None or settings.google_issuer_id is None:
+        return None
+    try:
+        return load_google_identity(settings.google_service_account, settings.google_issuer_id)
+    except CertificateError as error:
+        return error
+
+
+@click.group()
+@click.version_option(package_name="passmint")
+def cli() -> None:
+    """Loyalty passes for Apple Wallet and Google Wallet."""
+
+
+cli.add_command(certs)
+for command in commands.COMMANDS:
+    cli.add_command(command)
