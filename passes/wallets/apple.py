@@ -6,13 +6,14 @@ in package.
 """
 
 import hashlib
-import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from typing import IO, Any
 
+from pydantic_core import to_json
 from wallet.models import Barcode, Field, Pass, StoreCard
 
 from branding.colour import Colour
@@ -20,15 +21,13 @@ from branding.piece import Piece
 from certs.apple import AppleIdentity
 from passes.errors import FieldFault, Invalid
 from passes.loyalty.face import FaceBarcode, FaceField, FaceLink, PassFace
-from passes.wallets.apple_rules import LEGACY_BARCODES, check_overrides, faults
+from passes.wallets.apple_document import LEGACY_FORMATS
+from passes.wallets.apple_rules import check_overrides, faults
 from passes.wallets.faults import Fault
-from passes.wallets.package import Entry, pack
+from passes.wallets.package import pack
 
 MEDIA_TYPE = "application/vnd.apple.pkpass"
 
-_JSON = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
-)
 _FORMATS = {
     "qr": "PKBarcodeFormatQR",
     "aztec": "PKBarcodeFormatAztec",
@@ -84,7 +83,7 @@ def build(
 
 def pass_json(face: PassFace, facts: PassFacts, identity: AppleIdentity) -> bytes:
     """The unchecked pass.json: the same bytes for the same state, whoever renders it."""
-    return _encoded(LoyaltyPass(face, facts, identity, ()).json_dict())
+    return to_json(LoyaltyPass(face, facts, identity, ()).json_dict())
 
 
 class LoyaltyField(Field):
@@ -116,7 +115,6 @@ class LoyaltyBarcode(Barcode):
 
     def __init__(self, barcode: FaceBarcode, format: str = "qr") -> None:  # noqa: A002
         super().__init__(barcode.message, _FORMATS[format], barcode.alt_text)
-        self.messageEncoding = "iso-8859-1" if barcode.message.isascii() else "utf-8"
 
     def json_dict(self) -> dict[str, Any]:
         document = {
@@ -177,8 +175,8 @@ class LoyaltyPass(Pass):
         codes = [code.json_dict() for code in self.barcodes]
         document["barcodes"] = codes
         # Read by iOS 8 and the first watches: the first code they can draw.
-        document["barcode"] = next(code for code in codes if code["format"] in LEGACY_BARCODES)
-        document.update(self.overrides)
+        document["barcode"] = next(code for code in codes if code["format"] in LEGACY_FORMATS)
+        document.update(sorted(self.overrides.items()))
         return document
 
     def _createPassJson(self) -> bytes:  # noqa: N802
@@ -186,13 +184,13 @@ class LoyaltyPass(Pass):
         found = (*check_overrides(self.overrides), *faults(document, self.pieces))
         if found:
             raise PassInvalid(dict.fromkeys(found))
-        return _encoded(document)
+        return to_json(document)
 
     def _createManifest(self, pass_json: bytes) -> bytes:  # noqa: N802
         """SHA-1, as Apple's format demands, of exactly the files of this package."""
         hashes = {piece.name: piece.sha1 for piece in self.pieces}
         hashes["pass.json"] = hashlib.sha1(pass_json, usedforsecurity=False).hexdigest()
-        return _encoded(hashes)
+        return to_json(hashes)
 
     def _createSignature(  # type: ignore[override]  # noqa: N802
         self, manifest: bytes, identity: AppleIdentity
@@ -205,8 +203,8 @@ class LoyaltyPass(Pass):
         texts = (("pass.json", pass_json), ("manifest.json", manifest), ("signature", signature))
         return pack(
             [
-                *(Entry(name, content, zlib.crc32(content)) for name, content in texts),
-                *(Entry(piece.name, piece.png, piece.crc32) for piece in self.pieces),
+                *((name, content, zlib.crc32(content)) for name, content in texts),
+                *((piece.name, piece.png, piece.crc32) for piece in self.pieces),
             ]
         )
 
@@ -223,15 +221,9 @@ def _store_card(face: PassFace, facts: PassFacts) -> StoreCard:
 
 def _back(face: PassFace) -> list[Field]:
     """The back: a contact is one row with its text linked; further links follow, one row each."""
-    links = {link.key: link for link in reversed(face.links)}  # the first of a key wins
-    rows: list[Field] = [_back_row(one, links.get(one.key)) for one in face.back]
-    linked = {links[one.key] for one in face.back if one.key in links}
-    rows += [
-        _link(f"link.{number}", link.uri, link.description)
-        for number, link in enumerate(face.links, 1)
-        if link not in linked
-    ]
-    return rows
+    linked = {link.key: link for link in face.links}
+    rows: list[Field] = [_back_row(one, linked.pop(one.key, None)) for one in face.back]
+    return rows + [_link(f"link.{one.key}", one.uri, one.description) for one in linked.values()]
 
 
 def _back_row(field: FaceField, link: FaceLink | None) -> LoyaltyField:
@@ -247,6 +239,7 @@ def _link(key: str, uri: str, text: str) -> LoyaltyField:
     return LoyaltyField(FaceField(key, "", uri), attributedValue=_anchor(uri, text))
 
 
+@lru_cache(maxsize=1024)  # contacts and links are the same on every card of a program
 def _anchor(uri: str, text: str) -> str:
     return f'<a href="{escape(uri)}">{escape(text, quote=False)}</a>'
 
@@ -259,8 +252,3 @@ def _barcodes(barcode: FaceBarcode) -> list[LoyaltyBarcode]:
 
 def _rgb(colour: Colour) -> str:
     return f"rgb({colour.red}, {colour.green}, {colour.blue})"
-
-
-def _encoded(document: Mapping[str, object]) -> bytes:
-    """JSON whose bytes follow from the values alone: sorted, compact, UTF-8."""
-    return _JSON.encode(document).encode()
