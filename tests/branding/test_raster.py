@@ -37,7 +37,8 @@ def test_metadata_stays_outside() -> None:
     notes.add_text("Author", "a name that must not be published")
     exif = Image.Exif()
     exif[0x010E] = "a place that must not be published"
-    data = _bytes(_picture(), pnginfo=notes, exif=exif, dpi=(300, 300))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = _bytes(_picture(), pnginfo=notes, exif=exif, dpi=(300, 300), icc_profile=profile)
     png, _ = raster.decode(data)
     assert b"must not be published" in data
     assert (png[12:16], png[37:41]) == (b"IHDR", b"IDAT")

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from branding import sandbox
+from branding.errors import ImageRejected
+
+ROGUE = "tests.branding.rogue_decoder"
+
+
+def _reason(order: str) -> str:
+    with pytest.raises(ImageRejected) as caught:
+        sandbox.run(ROGUE, order.encode())
+    return caught.value.reason
+
+
+def test_a_decoder_answers_with_bytes_and_warnings() -> None:
+    assert sandbox.run(ROGUE, b"allocate 1") == (b"\0", ())
+
+
+def test_a_decoder_inherits_no_environment_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSMINT_SECRET_KEY", "not for decoders")
+    told, warnings = sandbox.run(ROGUE, b"tell")
+    assert warnings == ("one", "two")
+    *names, folder = told.split(b"\n")
+    assert set(names) <= {b"PYTHONPATH", b"MALLOC_ARENA_MAX", b"VIPS_CONCURRENCY", b"LC_CTYPE"}
+    assert folder == b"/"
+
+
+def test_a_decoder_that_wants_too_much_memory_is_refused_it() -> None:
+    assert _reason("allocate 400") == "too_complex"
+
+
+def test_a_decoder_that_crashes_takes_nothing_with_it() -> None:
+    assert _reason("crash") == "too_complex"
+
+
+def test_a_decoder_cannot_write_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    assert _reason(f"write {target}") == "damaged"
+    assert not target.exists() or not target.read_text()
+
+
+def test_a_decoder_cannot_open_many_files() -> None:
+    assert _reason("connect") == "damaged"
+
+
+def test_the_reason_of_a_decoder_is_handed_on() -> None:
+    assert _reason("reject") == "empty"
+
+
+def test_a_decoder_that_cannot_start_is_our_fault_and_not_the_pictures() -> None:
+    with pytest.raises(RuntimeError, match=r"branding\.nowhere"):
+        sandbox.run("branding.nowhere", b"")
