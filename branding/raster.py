@@ -22,7 +22,10 @@ _MODES = {"RGB": ("RGB", "L"), "GRAY": ("L",), "CMYK": ("CMYK",)}
 
 
 def decode(data: bytes) -> tuple[bytes, list[str]]:
-    """The first picture in `data` as a clean PNG, with warnings. Raises ImageRejected or worse."""
+    """The first picture in `data` as a clean PNG, with warnings.
+
+    Raises ImageRejected, or whatever Pillow raises for a damaged file.
+    """
     picture = _open(data)
     notes = []
     if picture.format != "MPO" and getattr(picture, "is_animated", False):  # MPO: JPEG + thumbnail

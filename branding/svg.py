@@ -1,8 +1,8 @@
 """Draw one untrusted SVG into a clean PNG with librsvg.
 
 Runs as `python -m branding.svg` inside the sandbox; the web process never imports it. librsvg runs
-no script and reads no file or address for a document that has none itself. What such a document
-would lose without notice is refused here with the cure.
+no script, and reads no file and no address for a document that comes as mere bytes. A logo would
+silently lose what it names there, so such a document is refused here with the cure.
 """
 
 from xml.parsers import expat
@@ -99,9 +99,10 @@ def _draw(data: bytes) -> Image.Image:
         if zoom < WORTHWHILE_ZOOM:
             return page
         enlarged = pyvips.Image.svgload_buffer(data, scale=scale * zoom)
-        corner = int(left * zoom), int(top * zoom)
-        size = int((right - left) * zoom), int((bottom - top) * zoom)
-        return _pixels(enlarged.crop(*corner, *(max(1, side) for side in size)))
+        x, y = int(left * zoom), int(top * zoom)
+        width = min(int(right * zoom), enlarged.width) - x  # the page was rounded, so clamp
+        height = min(int(bottom * zoom), enlarged.height) - y
+        return _pixels(enlarged.crop(x, y, width, height))
     except pyvips.Error:
         raise ImageRejected("too_complex", sandbox.TOO_COMPLEX) from None
 

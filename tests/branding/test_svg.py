@@ -101,6 +101,12 @@ def test_a_small_drawing_on_a_large_page_is_drawn_large_and_sharp() -> None:
     assert "low_resolution" not in picture.warnings
 
 
+@pytest.mark.parametrize("height", [100.1, 166.6, 333.3, 777.7])
+def test_a_small_drawing_in_the_last_corner_is_found(height: float) -> None:
+    body = f'<rect x="980" y="{height - 10}" width="20" height="10" fill="red"/>'
+    assert accept(_svg(body, f'viewBox="0 0 1000 {height}"')).width >= 1300
+
+
 def test_the_same_drawing_gives_the_same_picture() -> None:
     assert accept(_svg(GREEN_RECT)) == accept(_svg(GREEN_RECT))
 
