@@ -68,11 +68,11 @@ def find_member(session: Session, merchant_id: str, member_id: str) -> Member:
 
 def change_member(session: Session, member: Member, draft: MemberDraft, now: datetime) -> None:
     """The member as the draft says; consents are added to the log, never rewritten."""
-    _fill(member, draft)
+    program = session.get_one(Program, member.program_id)
     if draft.locale:
         card = session.scalars(select(Pass).where(Pass.member_id == member.id)).one()
         card.locale = draft.locale
-    program = session.get_one(Program, member.program_id)
+    _fill(member, draft)
     _log_consents(session, program, member, draft, now)
     try:
         session.flush()

