@@ -1,0 +1,1 @@
+"""What is said between us and the outside after issue: phones call us, we push to phones."""

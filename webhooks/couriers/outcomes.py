@@ -1,0 +1,50 @@
+"""What became of one notice: values, matched in one place by the worker.
+
+    Delivered            the provider took it
+    Gone(since)          the target no longer exists: forget it, unless it was renewed after `since`
+    Later(after_s, why)  try this one again, not before `after_s` seconds (None: the usual back-off)
+    Refused(why)         it will never be taken; give the row up where people can see it
+    Halted(why)          nothing of this queue can be taken now (a certificate is refused, say):
+                         pause the queue and raise an alarm; the row waits
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The provider took it; that is no proof that a phone has seen it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The target no longer exists; `since` (aware UTC) is when the provider saw it go, if told."""
+
+    why: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now; `after_s` is what the provider asked for, None leaves it to the usual back-off."""
+
+    why: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never, in this form."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Nothing of the whole queue, until somebody mends what `why` names."""
+
+    why: str
+
+
+Outcome = Delivered | Gone | Later | Refused | Halted
