@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask
 
-from passes.web import card, docs, envelope, join, operations, pictures, problems
+from passes.web import card, docs, envelope, join, operations, pages, pictures, problems
 from passes.web.api import ENDPOINTS
 from passes.web.api.contract import mount
 from passes.web.parts import Parts, attach
@@ -12,7 +12,7 @@ def create_app(parts: Parts) -> Flask:
     """An application that serves the API and the public pages."""
     app = Flask("passes.web")
     app.json.sort_keys = False  # type: ignore[attr-defined]  # documents keep their order
-    app.jinja_env.add_extension("jinja2.ext.i18n")
+    pages.install(app)
     attach(app, parts)
     problems.install(app)
     https = parts.settings.public_url.startswith("https:")
@@ -23,4 +23,5 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(api)
     for room in (join, card, pictures, docs, operations):
         app.register_blueprint(room.blueprint)
+    join.limit_joins(app)
     return app

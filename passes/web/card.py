@@ -1,18 +1,87 @@
 """The card in the browser, and the doors from it into the wallets."""
 
-from flask import Blueprint, Response
+from dataclasses import replace
+from http import HTTPStatus
 
-from passes.services.cards import card_by_token
-from passes.web.parts import parts
-from passes.web.rendering import pkpass_response
+from flask import Blueprint, Response, request
+
+from branding.brand import Brand
+from certs.errors import SigningUnavailable
+from certs.google import GoogleIdentity
+from passes.loyalty.face import FaceField, PassFace
+from passes.loyalty.wording import choose_locale
+from passes.services.cards import Card, card_by_token
+from passes.services.looks import HERO
+from passes.web.artwork import pictures_of
+from passes.web.devices import device_of
+from passes.web.pages import PageBrand, onward, page, wished_locale
+from passes.web.parts import Parts, parts
+from passes.web.rendering import google_link, links, pkpass_response
 
 blueprint = Blueprint("card", __name__)
+
+
+@blueprint.get("/p/<token>")
+def show(token: str) -> Response:
+    """The card as it stands now, with the wallet that fits the visitor's device first."""
+    here = parts()
+    card = _card(here, token)
+    locale = choose_locale(wished_locale(), card.locale)
+    face = replace(card, locale=locale).face()
+    pictures = pictures_of(here, card.look)
+    response = page(
+        "card.html",
+        locale,
+        card=card,
+        face=face,
+        brand=PageBrand.of(card.look, pictures),
+        hero=pictures.get((HERO, face.stamp_card.filled if face.stamp_card else 0)),
+        has_hero=_has_picture(face, card.look.brand),
+        fields=_fields(face),
+        device=device_of(request.headers.get("User-Agent", "")),
+        usable=_usable_wallets(here, card),
+        links=links(here, card.page_token),
+    )
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
 @blueprint.get("/p/<token>.pkpass")
 def package(token: str) -> Response:
     """The card for Apple Wallet."""
     here = parts()
+    return pkpass_response(here, _card(here, token))
+
+
+@blueprint.get("/p/<token>/google")
+def save(token: str) -> Response:
+    """On to Google Wallet with the card's save link."""
+    here = parts()
+    return onward(google_link(here, _card(here, token)), HTTPStatus.FOUND)
+
+
+def _card(here: Parts, token: str) -> Card:
     with here.database.reading() as session:
-        card = card_by_token(session, here.looks, token)
-    return pkpass_response(here, card)
+        return card_by_token(session, here.looks, token)
+
+
+def _has_picture(face: PassFace, brand: Brand) -> bool:
+    """Without stamps and without an own picture the hero would be a plain rectangle."""
+    return bool(face.stamp_card or brand.hero or brand.strip)
+
+
+def _fields(face: PassFace) -> list[FaceField]:
+    """What the front shows besides balance and progress, which the page tells in a sentence."""
+    front = (*face.header, *face.primary, *face.secondary, *face.auxiliary)
+    told = (face.balance, face.reward)
+    return [field for field in front if field not in told and field.value]
+
+
+def _usable_wallets(here: Parts, card: Card) -> set[str]:
+    """`apple` and `google`, as far as this card can be signed for them now."""
+    usable = {"google"} if isinstance(here.google, GoogleIdentity) else set()
+    try:
+        here.keyring.identity(card.look.pass_type_identifier, here.now())
+    except SigningUnavailable:
+        return usable
+    return usable | {"apple"}

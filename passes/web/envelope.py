@@ -15,11 +15,10 @@ MAX_BODY_BYTES = 256 << 10  # of JSON and forms; the upload of images raises it 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 # Pages need no script, load nothing from elsewhere and are never framed.
 _CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; style-src {styles}; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _CSP,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -50,6 +49,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _CSP.format(styles=_styles()))
     response.headers["X-Request-Id"] = g.request_id
     # The route, never the path: the path of a card is its holder's secret.
     route = str(request.url_rule) if request.url_rule else "(none)"
@@ -65,6 +65,12 @@ def _finish(response: Response) -> Response:
         key=g.get("key_id"),
     )
     return response
+
+
+def _styles() -> str:
+    """Our own style sheets, and the page's brand colours by the nonce of this request."""
+    nonce = g.get("style_nonce")
+    return f"'self' 'nonce-{nonce}'" if nonce else "'self'"
 
 
 def _insist_on_https(response: Response) -> Response:

@@ -1,4 +1,7 @@
-"""Errors as RFC 9457 problem+json: the one table from what went wrong to what the caller reads."""
+"""Errors as RFC 9457 problem+json: the one table from what went wrong to what the caller reads.
+
+A browser on a public page gets a page in its language instead.
+"""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -11,8 +14,10 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntit
 from branding.errors import ImageRejected
 from certs.errors import SigningUnavailable
 from passes.errors import FieldFault, Invalid, Problem, Unauthorized
+from passes.web.pages import page, visitor_locale
 
 MEDIA_TYPE = "application/problem+json"
+_MACHINES = ("/v1/", "/apple/", "/google/")  # who calls there reads problem documents
 
 log = structlog.get_logger()
 
@@ -82,7 +87,11 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
 def answer(
     status: HTTPStatus, code: str, detail: str, faults: Sequence[FieldFault] = ()
 ) -> Response:
-    """One problem document."""
+    """One problem document, or its page."""
+    if _is_read_by_a_person():
+        request_id = g.get("request_id", "")
+        locale = visitor_locale()
+        return page("problem.html", locale, status, code=code, request_id=request_id)
     document = {
         "type": f"/docs#{code}",
         "title": status.phrase,
@@ -98,6 +107,12 @@ def answer(
             {"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in faults
         ]
     return Response(json.dumps(document), status, content_type=MEDIA_TYPE)
+
+
+def _is_read_by_a_person() -> bool:
+    """Browsers prefer HTML by name; curl's `*/*` and a picture's request do not."""
+    best = request.accept_mimetypes.best_match([MEDIA_TYPE, "text/html"])
+    return best == "text/html" and not request.path.startswith(_MACHINES)
 
 
 def _from_problem(problem: Problem) -> Response:
