@@ -1,6 +1,7 @@
 """What can go wrong for a caller, as values with a stable code, a status and a cure.
 
     Problem
+    ├── BadRequest            400  something the address needs is missing
     ├── Unauthorized          401  no key, an unknown or a revoked one
     ├── ForbiddenScope        403  the key may not do this
     ├── NotFound              404  unknown, or another merchant's: indistinguishable
@@ -12,7 +13,7 @@
 The list `CODES` is closed and documented; the table to RFC 9457 lives in `passes.web.problems`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
@@ -22,15 +23,22 @@ CODES: dict[str, str] = {
     "apple_signing_unavailable": (
         "No usable certificate for this pass type: run `passmint certs check` and follow its cure."
     ),
+    "code_unknown": "Read the code again; the card may be another merchant's.",
     "conflict": "The object's present state forbids this; read it again and decide anew.",
+    "cooldown_active": "Wait `retry_after_s` seconds, or confirm when `can_override` is true.",
     "forbidden_scope": "Use a key with the scope named in the detail.",
     "google_unavailable": "Configure the Google service account and issuer id; see the settings.",
+    "idempotency_in_progress": "The first request with this key still runs: repeat in a moment.",
+    "idempotency_key_missing": "Send the header Idempotency-Key, 1 to 255 characters, new per act.",
+    "idempotency_key_reused": "This key was used for another request: take a new one.",
     "image_rejected": "Upload a PNG, JPEG, WebP, GIF or SVG of at most 5 MB and 25 megapixels.",
     "internal_error": "Our fault. Quote the request id to the operator.",
+    "limit_reached": "Give less at once, or raise the program's limits.",
     "malformed_body": "Send one well-formed JSON object in UTF-8.",
     "merchant_missing": "Operator keys name the merchant in the header Passmint-Merchant.",
     "method_not_allowed": "Use one of the methods in the Allow header.",
     "not_found": "Check the path and the id; a key sees its own merchant only.",
+    "pass_voided": "Enrol the customer anew: a voided card takes no stamps.",
     "payload_too_large": "Send a smaller body.",
     "precondition_failed": "Somebody changed it: read it again, then repeat with the new ETag.",
     "program_inactive": "Activate the program first.",
@@ -52,15 +60,21 @@ class FieldFault:
 
 
 class Problem(Exception):
-    """Something the caller can act on; `code` is one of CODES."""
+    """Something the caller can act on; `code` is one of CODES, `more` what a machine may want."""
 
     status: ClassVar[HTTPStatus]
     code: str
+    more: Mapping[str, object] = {}
 
     def __init__(self, detail: str, code: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.code = code or self.code
+
+
+class BadRequest(Problem):
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed_body"
 
 
 class Unauthorized(Problem):

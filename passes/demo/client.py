@@ -1,11 +1,14 @@
 """A merchant's system in miniature: what the demo knows, it knows from the public API."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import requests
 
 _TIMEOUT_S = 30
+_NOTHING: Mapping[str, str] = {}
 
 
 class DemoFailed(Exception):
@@ -29,14 +32,21 @@ class Api:
     def post(self, path: str, document: object) -> Any:  # foreign JSON
         return self._answer(self._send("POST", path, json=document))
 
+    def act(self, path: str, document: object) -> Any:  # foreign JSON
+        """A ledger write under a key of its own."""
+        headers = {"Idempotency-Key": str(uuid4())}
+        return self._answer(self._send("POST", path, headers, json=document))
+
     def upload(self, purpose: str, name: str, content: bytes) -> Any:  # foreign JSON
         form = {"purpose": purpose}
         return self._answer(
             self._send("POST", "/images", data=form, files={"file": (name, content)})
         )
 
-    def _send(self, method: str, path: str, **body: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.key}"}
+    def _send(
+        self, method: str, path: str, extra: Mapping[str, str] = _NOTHING, **body: Any
+    ) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.key}", **extra}
         if self.merchant_id:
             headers["Passmint-Merchant"] = self.merchant_id
         url = f"{self.base_url}/v1{path}"

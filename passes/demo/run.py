@@ -22,13 +22,11 @@ from sqlalchemy import make_url
 from certs import development
 from certs.errors import CertificateError
 from passes.demo.client import Api, DemoFailed
-from passes.demo.seed import Seeded, seed
-from passes.services import counter
+from passes.demo.seed import seed
 from passes.services.api_keys import mint_key
 from passes.settings import checked_database_url, process_environment
 from passes.store import schema
 from passes.store.database import Database
-from passes.store.tables import Member
 
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 35
@@ -186,7 +184,6 @@ def _known_facts(ground: Ground) -> dict[str, Any]:
 
 def _seed(ground: Ground, operator: Api) -> dict[str, Any]:
     seeded = seed(operator)
-    _stamp(ground, seeded)
     return {
         "admin_key": operator.key,
         "api_key": seeded.api_key,
@@ -198,13 +195,6 @@ def _seed(ground: Ground, operator: Api) -> dict[str, Any]:
         "database": ground.database_name,
         "apple_root_certificate": str(ground.root_certificate.resolve()),
     }
-
-
-def _stamp(ground: Ground, seeded: Seeded) -> None:
-    with Database(ground.database_url).writing() as session:
-        for member_id, stamps in zip(seeded.member_ids, seeded.stamps_owed, strict=True):
-            member = session.get_one(Member, member_id)
-            counter.give_stamps(session, member, stamps, counter.EARN, datetime.now(UTC))
 
 
 def _admin_key(ground: Ground) -> str:

@@ -1,30 +1,122 @@
 """What happens at the till: ledger lines are added, never changed; the balance is their sum."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from passes.store.tables import Member, Transaction
+from passes.errors import Conflict, NotFound
+from passes.loyalty.stamps import StampRules, progress
+from passes.services.changes import announce, record
+from passes.services.drafts import LimitsDraft
+from passes.services.looks import stamp_rules
+from passes.services.programs import ACTIVE
+from passes.store.outbox import AT_THE_TILL
+from passes.store.tables import Member, Pass, Program, Reward, Transaction
 
 WELCOME, EARN = "welcome", "earn"
 
+# Crockford's base32 reads these letters as digits: what staff type is what they mean.
+_MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
-def give_stamps(
-    session: Session, member: Member, stamps: int, kind: str, now: datetime
-) -> Transaction:
-    """One ledger line of `stamps` (≥ 1) for the member."""
-    line = Transaction(
-        merchant_id=member.merchant_id,
-        program_id=member.program_id,
-        member_id=member.id,
-        type=kind,
-        stamps=stamps,
-        created_at=now,
-    )
+
+@dataclass(frozen=True, slots=True)
+class Stamping:
+    """What one ledger line did: `phones` is how many are being told."""
+
+    line: Transaction
+    rewards: tuple[Reward, ...]
+    phones: int
+
+
+class CooldownActive(Conflict):
+    """The same card again, too soon; it may be confirmed when `can_override`."""
+
+    code = "cooldown_active"
+
+    def __init__(self, retry_after_s: int, *, can_override: bool) -> None:
+        cure = "confirm it with override_cooldown" if can_override else "wait a moment"
+        super().__init__(f"This card was stamped a moment ago: {cure}.")
+        self.more = {"retry_after_s": retry_after_s, "can_override": can_override}
+
+
+class LimitReached(Conflict):
+    code = "limit_reached"
+
+
+def earn(
+    session: Session, member: Member, stamps: int, now: datetime, key: str | None = None
+) -> Stamping:
+    """Stamps (≥ 1) for a member: the line, the rewards it earns, the push and the event.
+
+    Raises Conflict when the program is not open or the card is voided, LimitReached above the
+    program's limit.
+    """
+    program = session.get_one(Program, member.program_id)
+    if program.status != ACTIVE:
+        raise Conflict("This program is not open now.", code="program_inactive")
+    limit = LimitsDraft.model_validate(program.limits).max_stamps
+    if stamps > limit:
+        raise LimitReached(f"This program gives at most {limit} stamps at once.")
+    card = _lock(session, member)
+    if card.voided:
+        raise Conflict("This card was voided.", code="pass_voided")
+    return _add(session, program, member, card, stamps, EARN, now, key)
+
+
+def welcome(session: Session, program: Program, member: Member, now: datetime) -> None:
+    """The stamps a new card begins with; nobody has to be told, nobody has the card yet."""
+    line = _line(member, program.welcome_stamps, WELCOME, program.welcome_stamps, now, None)
     session.add(line)
     session.flush()
-    return line
+    _earn_rewards(session, stamp_rules(program), member, line, 0)
+
+
+def check_cooldown(session: Session, member: Member, now: datetime, *, confirmed: bool) -> None:
+    """CooldownActive when the member's card was stamped a moment ago (see LimitsDraft)."""
+    limits = LimitsDraft.model_validate(session.get_one(Program, member.program_id).limits)
+    _lock(session, member)  # two tills at once: the second one sees the first one's line
+    last = session.scalar(
+        select(func.max(Transaction.created_at)).where(
+            Transaction.member_id == member.id, Transaction.type == EARN
+        )
+    )
+    if last is None:
+        return
+    since = now - last
+    if timedelta(0) <= since < timedelta(seconds=limits.cooldown_s):
+        raise CooldownActive(_left(limits.cooldown_s, since), can_override=False)
+    if timedelta(0) <= since < timedelta(seconds=limits.confirm_s) and not confirmed:
+        raise CooldownActive(_left(limits.confirm_s, since), can_override=True)
+
+
+def member_by_code(session: Session, merchant_id: str, code: str) -> Member:
+    """The member whose card shows this code; NotFound (code_unknown) otherwise."""
+    found = session.scalar(
+        select(Member)
+        .join(Pass, Pass.member_id == Member.id)
+        .where(Pass.merchant_id == merchant_id, Pass.code == code.upper().translate(_MISREAD))
+    )
+    if found is None:
+        raise NotFound("No card has this code.", code="code_unknown")
+    return found
+
+
+def line_by_key(session: Session, merchant_id: str, key: str) -> Transaction | None:
+    """The ledger line an idempotency key made, however long ago."""
+    return session.scalar(
+        select(Transaction).where(
+            Transaction.merchant_id == merchant_id, Transaction.idempotency_key == key
+        )
+    )
+
+
+def rewards_of(session: Session, line: Transaction) -> tuple[Reward, ...]:
+    """The rewards a ledger line earned."""
+    mine = select(Reward).where(Reward.transaction_id == line.id).order_by(Reward.cycle)
+    return tuple(session.scalars(mine.order_by(Reward.milestone)))
 
 
 def stamps_of(session: Session, member_ids: list[str]) -> dict[str, int]:
@@ -35,3 +127,94 @@ def stamps_of(session: Session, member_ids: list[str]) -> dict[str, int]:
         .group_by(Transaction.member_id)
     )
     return {member_id: int(total) for member_id, total in rows}
+
+
+def _add(
+    session: Session,
+    program: Program,
+    member: Member,
+    card: Pass,
+    stamps: int,
+    kind: str,
+    now: datetime,
+    key: str | None,
+) -> Stamping:
+    before = stamps_of(session, [member.id]).get(member.id, 0)
+    rules = stamp_rules(program)
+    line = _line(member, stamps, kind, before + stamps, now, key)
+    session.add(line)
+    session.flush()
+    rewards = _earn_rewards(session, rules, member, line, before)
+    record(session, member.merchant_id, "transaction.created", _event(line), now)
+    for reward in rewards:
+        data = {"member_id": member.id, "milestone": reward.milestone, "title": reward.title}
+        record(session, member.merchant_id, "reward.earned", data, now)
+    phones = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
+    return Stamping(line, rewards, phones)
+
+
+def _lock(session: Session, member: Member) -> Pass:
+    return session.scalars(select(Pass).where(Pass.member_id == member.id).with_for_update()).one()
+
+
+def _line(
+    member: Member, stamps: int, kind: str, balance: int, now: datetime, key: str | None
+) -> Transaction:
+    return Transaction(
+        merchant_id=member.merchant_id,
+        program_id=member.program_id,
+        member_id=member.id,
+        type=kind,
+        stamps=stamps,
+        balance_after=balance,
+        idempotency_key=key,
+        created_at=now,
+    )
+
+
+def _earn_rewards(
+    session: Session, rules: StampRules, member: Member, line: Transaction, before: int
+) -> tuple[Reward, ...]:
+    # After a change of the card's size a cycle's number can come again: its rewards do not.
+    rows = session.execute(
+        select(Reward.milestone, Reward.cycle).where(Reward.member_id == member.id)
+    )
+    known = {(milestone, cycle) for milestone, cycle in rows}
+    earned = tuple(
+        reward
+        for reward in _rewards(rules, member, line, before)
+        if (reward.milestone, reward.cycle) not in known
+    )
+    session.add_all(earned)
+    return earned
+
+
+def _rewards(rules: StampRules, member: Member, line: Transaction, before: int) -> Iterator[Reward]:
+    """One for every milestone that lies between the balances, whatever the size of the step."""
+    for total in range(before + 1, before + line.stamps + 1):
+        standing = progress(rules, total)
+        for milestone in standing.ready:
+            yield Reward(
+                merchant_id=member.merchant_id,
+                member_id=member.id,
+                transaction_id=line.id,
+                milestone=milestone.at,
+                cycle=standing.cycle,
+                title=milestone.title,
+                created_at=line.created_at,
+            )
+
+
+def _event(line: Transaction) -> dict[str, object]:
+    return {
+        "transaction_id": line.id,
+        "member_id": line.member_id,
+        "program_id": line.program_id,
+        "type": line.type,
+        "stamps": line.stamps,
+        "balance_after": line.balance_after,
+    }
+
+
+def _left(window_s: int, since: timedelta) -> int:
+    return max(1, window_s - int(since.total_seconds()))

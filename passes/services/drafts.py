@@ -251,6 +251,17 @@ class EnrolmentDraft(Draft):
     consents: Annotated[list[ConsentTextDraft], Field(max_length=5)] = []
 
 
+class LimitsDraft(Draft):
+    """What staff may do at once: stamps per scan or transaction, and seconds between two scans.
+
+    A second scan within `cooldown_s` is refused; within `confirm_s` it asks to be confirmed.
+    """
+
+    max_stamps: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 5
+    cooldown_s: Annotated[int, Field(ge=0, le=86_400)] = 5
+    confirm_s: Annotated[int, Field(ge=0, le=86_400)] = 30
+
+
 class ProgramDraft(Draft):
     name: Name
     slug: Slug
@@ -263,6 +274,7 @@ class ProgramDraft(Draft):
     welcome: WelcomeDraft = WelcomeDraft()
     terms: LongText = ""
     enrolment: EnrolmentDraft = EnrolmentDraft()
+    limits: LimitsDraft = LimitsDraft()
 
     @model_validator(mode="after")
     def _milestones_fit_the_card(self) -> Self:
@@ -301,6 +313,22 @@ class MemberDraft(Draft):
     locale: Locale | None = None
     consents: Annotated[list[ConsentDraft], Field(max_length=5)] = []
     source: Annotated[str, _short(1, 40), AfterValidator(_one_line)] = "api"
+
+
+class EarnDraft(Draft):
+    """Stamps for a member, from a till or a shop system."""
+
+    type: Literal["earn"]
+    stamps: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+
+
+class ScanDraft(Draft):
+    """What a till does with the code it read."""
+
+    code: Annotated[str, _short(4, 64), AfterValidator(_one_line)]
+    intent: Literal["lookup", "stamp"]
+    quantity: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    override_cooldown: bool = False
 
 
 def _fault(location: tuple[str | int, ...], detail: str) -> InitErrorDetails:

@@ -135,12 +135,13 @@ def _create(
         member_id=member.id,
         pass_type_identifier=program.pass_type_identifier,
         locale=choose_locale(draft.locale, accept_language, merchant.locale),
+        modified_s=int(now.timestamp()),
         created_at=now,
     )
     session.add(card)
     _log_consents(session, program, member, draft, now)
     if program.welcome_stamps:
-        counter.give_stamps(session, member, program.welcome_stamps, counter.WELCOME, now)
+        counter.welcome(session, program, member, now)
     session.flush()
     return Enrolment(member, card, created=True)
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from passes.errors import Conflict, FieldFault, Invalid, NotFound
 from passes.services.drafts import (
     EnrolmentDraft,
+    LimitsDraft,
     MilestoneDraft,
     ProgramDraft,
     WelcomeDraft,
@@ -83,6 +84,7 @@ def draft_of(program: Program) -> ProgramDraft:
             "welcome": WelcomeDraft(stamps=program.welcome_stamps),
             "terms": program.terms,
             "enrolment": EnrolmentDraft.model_validate(program.enrolment),
+            "limits": LimitsDraft.model_validate(program.limits),
         }
     )
 
@@ -99,6 +101,7 @@ def _fill(program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
     program.welcome_stamps = draft.welcome.stamps
     program.terms = draft.terms
     program.enrolment = draft.enrolment.model_dump()
+    program.limits = draft.limits.model_dump()
 
 
 def _check(session: Session, program: Program, draft: ProgramDraft, pass_type: str | None) -> None:

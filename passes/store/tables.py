@@ -5,10 +5,12 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -21,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from passes.store.ids import new_code, new_id, new_token
 
 _SHA256 = 64  # hex characters
+_ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers INTEGER keys only
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -174,6 +177,7 @@ class Program(Base):
     welcome_stamps: Mapped[int]
     terms: Mapped[str] = mapped_column(Text)
     enrolment: Mapped[dict[str, Any]]
+    limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     created_at: Mapped[datetime]
 
     __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
@@ -237,7 +241,11 @@ class Consent(Base):
 
 
 class Pass(Base):
-    """A card in somebody's wallet. Token and serial never change; `code` is replaced on reissue."""
+    """A card in somebody's wallet. Token and serial never change; `code` is replaced on reissue.
+
+    `version` numbers the last change among all of its pass type, `modified_s` is its second (Unix
+    time, growing with every change); `served_version` the newest that any phone has.
+    """
 
     __tablename__ = "passes"
     __table_args__ = (
@@ -258,6 +266,161 @@ class Pass(Base):
     voided: Mapped[bool] = mapped_column(default=False)
     locale: Mapped[str]
     created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    modified_s: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    served_version: Mapped[int | None] = mapped_column(BigInteger)
+    downloaded_at: Mapped[datetime | None]
+    fetched_at: Mapped[datetime | None]
+
+
+class PassTypeCounter(Base):
+    """Numbers the changes of one pass type in the order of their commits."""
+
+    __tablename__ = "pass_type_counters"
+
+    pass_type_identifier: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class Device(Base):
+    """A phone's wallet for one pass type; `token_at` is when it last told its push token.
+
+    `budget_used` counts the pushes of the hour that began at `budget_from`.
+    """
+
+    __tablename__ = "devices"
+    __table_args__ = (UniqueConstraint("library_identifier", "pass_type_identifier"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("dev"))
+    library_identifier: Mapped[str]
+    pass_type_identifier: Mapped[str]
+    push_token: Mapped[str]
+    token_at: Mapped[datetime]
+    pushed_at: Mapped[datetime | None]
+    listed_at: Mapped[datetime | None]
+    budget_from: Mapped[datetime | None]
+    budget_used: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+
+
+class Registration(Base):
+    """A phone that wants to hear of a pass."""
+
+    __tablename__ = "registrations"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    pass_id: Mapped[str] = mapped_column(ForeignKey("passes.id"), primary_key=True, index=True)
+    created_at: Mapped[datetime]
+
+
+class PhoneLog(Base):
+    """A line a phone complained with, as far as its grammar is known."""
+
+    __tablename__ = "phone_logs"
+    __table_args__ = (Index(None, "serial_number", "received_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pass_type_identifier: Mapped[str | None]
+    serial_number: Mapped[str | None]
+    level: Mapped[str]
+    message: Mapped[str] = mapped_column(Text)
+    reported_at: Mapped[datetime | None]
+    received_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Reward(Base):
+    """What a milestone earned: once per member, slot and card."""
+
+    __tablename__ = "rewards"
+    __table_args__ = (UniqueConstraint("member_id", "milestone", "cycle"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("rwd"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"))
+    transaction_id: Mapped[str] = mapped_column(ForeignKey("transactions.id"))
+    milestone: Mapped[int]
+    cycle: Mapped[int]
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Event(Base):
+    """Something that happened, for the merchant's own systems."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "merchant_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("evt"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class IdempotentRequest(Base):
+    """A ledger write that was answered: the same key gets the same bytes again."""
+
+    __tablename__ = "idempotent_requests"
+
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(_SHA256))
+    status: Mapped[int]
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Delivery(Base):
+    """A line of the outbox: somebody has to be told. One per target, however much changed.
+
+    `version` grows with every change; `lease_version` is the one a worker is telling now.
+    `due_at` is AT_ONCE, or when a retry may start; `waiting_since` is the oldest untold change.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("courier", "target"),
+        Index(None, "courier", "state", "priority", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(_ROW_NUMBER, primary_key=True)
+    courier: Mapped[str]
+    target: Mapped[str]
+    queue: Mapped[str]
+    version: Mapped[int]
+    priority: Mapped[int]
+    state: Mapped[str]
+    due_at: Mapped[datetime]
+    waiting_since: Mapped[datetime]
+    attempts: Mapped[int]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    lease_version: Mapped[int | None]
+    last_error: Mapped[str | None]
+
+
+class QueuePause(Base):
+    """A queue whose provider refuses everything until somebody mends what `why` names."""
+
+    __tablename__ = "queue_pauses"
+
+    courier: Mapped[str] = mapped_column(primary_key=True)
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    why: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class FanOut(Base):
+    """A change of all passes of a program, worked through in batches by pass id."""
+
+    __tablename__ = "fan_outs"
+
+    program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
+    after_pass_id: Mapped[str]
+    changed: Mapped[int]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class Transaction(Base):
@@ -267,13 +430,15 @@ class Transaction(Base):
     __table_args__ = (
         UniqueConstraint("merchant_id", "idempotency_key"),
         Index(None, "merchant_id", "created_at", "id"),
+        Index(None, "member_id", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("txn"))
     merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"))
-    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"))
     type: Mapped[str]
     stamps: Mapped[int]
+    balance_after: Mapped[int] = mapped_column(server_default="0")
     idempotency_key: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 A browser on a public page gets a page in its language instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -21,6 +21,7 @@ _MACHINES = ("/v1/", "/apple/", "/google/")  # who calls there reads problem doc
 
 log = structlog.get_logger()
 
+_NOTHING: Mapping[str, object] = {}
 _HTTP_CODES = {
     400: "malformed_body",
     404: "not_found",
@@ -50,6 +51,8 @@ class ProblemDocument(BaseModel):
     code: str
     request_id: str
     errors: list[FaultDocument] = []
+    retry_after_s: int | None = None
+    can_override: bool | None = None
 
 
 class MalformedBody(Problem):
@@ -85,14 +88,19 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
 
 
 def answer(
-    status: HTTPStatus, code: str, detail: str, faults: Sequence[FieldFault] = ()
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    faults: Sequence[FieldFault] = (),
+    more: Mapping[str, object] = _NOTHING,
 ) -> Response:
     """One problem document, or its page."""
     if _is_read_by_a_person():
         request_id = g.get("request_id", "")
         locale = visitor_locale()
         return page("problem.html", locale, status, code=code, request_id=request_id)
-    document = {
+    document: dict[str, object] = {
+        **more,
         "type": f"/docs#{code}",
         "title": status.phrase,
         "status": status.value,
@@ -117,7 +125,7 @@ def _is_read_by_a_person() -> bool:
 
 def _from_problem(problem: Problem) -> Response:
     faults = problem.faults if isinstance(problem, Invalid) else ()
-    response = answer(problem.status, problem.code, problem.detail, faults)
+    response = answer(problem.status, problem.code, problem.detail, faults, problem.more)
     if isinstance(problem, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="passmint"'
     return response

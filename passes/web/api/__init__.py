@@ -4,6 +4,7 @@ from passes.web.api import (
     api_keys,
     certificates,
     images,
+    ledger,
     members,
     merchants,
     programs,
@@ -21,6 +22,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
         templates,
         programs,
         members,
+        ledger,
         issued,
         certificates,
     )

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
 from passes.errors import (
+    BadRequest,
     FieldFault,
     ForbiddenScope,
     Invalid,
@@ -61,7 +62,7 @@ class Call:
         """The merchant this request is about; a problem when an operator named none."""
         if self.caller.merchant_id is None:
             detail = f"An operator's key names the merchant in the header {MERCHANT_HEADER}."
-            raise Invalid([], detail, code="merchant_missing")
+            raise BadRequest(detail, code="merchant_missing")
         return self.caller.merchant_id
 
     def body(self, model: type[Model]) -> Model:
@@ -97,7 +98,8 @@ class Endpoint:
     """A declaration; `path` is in Flask's spelling, without the base.
 
     `answer` is the view of a success, or the media type of bytes; `patch` the draft that a merge
-    patch is laid over; `upload` the form of a multipart request.
+    patch is laid over; `upload` the form of a multipart request; an `idempotent` one asks for an
+    Idempotency-Key.
     """
 
     tag: str
@@ -111,6 +113,7 @@ class Endpoint:
     patch: type[BaseModel] | None
     query: type[BaseModel] | None
     upload: type[BaseModel] | None
+    idempotent: bool
 
     @property
     def name(self) -> str:
@@ -136,6 +139,7 @@ class Routes:
         patch: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         upload: type[BaseModel] | None = None,
+        idempotent: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declares the decorated handler as an endpoint; its docstring is its documentation."""
 
@@ -143,7 +147,7 @@ class Routes:
             self.endpoints.append(
                 Endpoint(
                     self.tag, method, path, scope, handler, status, answer,
-                    body, patch, query, upload,
+                    body, patch, query, upload, idempotent,
                 )
             )  # fmt: skip
             return handler

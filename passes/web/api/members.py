@@ -85,7 +85,7 @@ def create(call: Call) -> Reply:
     with call.parts.database.writing() as session:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
         enrolment = enrollment.enrol(session, program, draft, call.now)
-        view = _views(call, session, [enrolment.member])[0]
+        view = member_view(call, session, enrolment.member)
     if enrolment.created:
         metrics.count_enrolment("api")
     status = HTTPStatus.CREATED if enrolment.created else HTTPStatus.OK
@@ -112,7 +112,7 @@ def show(call: Call) -> Reply:
     """Read one member with balance and progress."""
     with call.parts.database.reading() as session:
         member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
-        return Reply(_views(call, session, [member])[0], revision=member.revision)
+        return Reply(member_view(call, session, member), revision=member.revision)
 
 
 @routes.on(
@@ -125,7 +125,12 @@ def change(call: Call) -> Reply:
         check_revision(member.revision)
         draft = call.patched(enrollment.draft_of(member))
         enrollment.change_member(session, member, draft, call.now)
-        return Reply(_views(call, session, [member])[0], revision=member.revision)
+        return Reply(member_view(call, session, member), revision=member.revision)
+
+
+def member_view(call: Call, session: Session, member: Member) -> MemberView:
+    """One member as the API shows them."""
+    return _views(call, session, [member])[0]
 
 
 def _views(call: Call, session: Session, members: Sequence[Member]) -> list[MemberView]:

@@ -83,7 +83,11 @@ def _operation(endpoint: Endpoint, references: Schemas) -> Json:
         "tags": [endpoint.tag],
         "summary": summary.rstrip("."),
         "description": f"{description}\n\nScope: `{endpoint.scope}`.".strip(),
-        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_headers()],
+        "parameters": [
+            *_path_parameters(endpoint),
+            *_query_parameters(endpoint),
+            *_headers(endpoint),
+        ],
         "responses": _responses(endpoint, references),
     }
     body = _request_body(endpoint, references)
@@ -105,7 +109,7 @@ def _query_parameters(endpoint: Endpoint) -> Iterator[Json]:
         yield {"name": name, "in": "query", "required": False, "schema": described}
 
 
-def _headers() -> Iterator[Json]:
+def _headers(endpoint: Endpoint) -> Iterator[Json]:
     yield {
         "name": MERCHANT_HEADER,
         "in": "header",
@@ -113,6 +117,15 @@ def _headers() -> Iterator[Json]:
         "description": "The merchant an operator's key acts for.",
         "schema": {"type": "string"},
     }
+    if endpoint.idempotent:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "Required for every act that changes the ledger: new for each act, the "
+            "same for its repetitions. A lookup needs none.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        }
 
 
 def _request_body(endpoint: Endpoint, references: Schemas) -> Json | None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from passes.services import programs
 from passes.services.drafts import (
     EnrolmentDraft,
+    LimitsDraft,
     MilestoneDraft,
     ProgramDraft,
     WelcomeDraft,
@@ -35,6 +36,7 @@ class ProgramView(BaseModel):
     welcome: WelcomeDraft
     terms: str
     enrolment: EnrolmentDraft
+    limits: LimitsDraft
     status: str
     version: int
     join_url: str

@@ -1,0 +1,176 @@
+"""Stamps: given by a till that scans, or by a system that knows the member."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Response, request
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from passes.services import counter, enrollment, idempotency
+from passes.services.counter import Stamping
+from passes.services.drafts import EarnDraft, ScanDraft
+from passes.store.tables import Transaction
+from passes.web.api.contract import Call, Reply, Routes
+from passes.web.api.members import MemberView, ProgressView, member_view
+
+routes = Routes("ledger")
+
+
+class TransactionView(BaseModel):
+    id: str
+    member_id: str
+    program_id: str
+    type: str
+    stamps: int
+    balance_after: int
+    created_at: datetime
+
+
+class RewardView(BaseModel):
+    """`milestone` is the slot that earned it, `cycle` the card's number from 0."""
+
+    id: str
+    milestone: int
+    cycle: int
+    title: str
+
+
+class PushView(BaseModel):
+    """`queued` when phones are being told, `none` when no phone asked to be."""
+
+    apple: str
+
+
+class EarnView(BaseModel):
+    transaction: TransactionView
+    member: MemberView
+    rewards_earned: list[RewardView]
+    push: PushView
+
+
+class ScanView(BaseModel):
+    """`result` is found or stamped; only a stamp has a transaction."""
+
+    result: str
+    member: MemberView
+    progress: ProgressView
+    transaction: TransactionView | None = None
+    rewards_earned: list[RewardView] = []
+    push: PushView | None = None
+
+
+@routes.on(
+    "POST",
+    "/members/<member_id>/transactions",
+    scope="ledger:write",
+    body=EarnDraft,
+    answer=EarnView,
+    status=HTTPStatus.CREATED,
+    idempotent=True,
+)
+def earn(call: Call) -> Response:
+    """Give a member stamps. One act per Idempotency-Key, however often it is sent."""
+    draft = call.body(EarnDraft)
+
+    def act(session: Session, key: str) -> EarnView:
+        member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
+        done = counter.earn(session, member, draft.stamps, call.now, key)
+        return _earned(call, session, done)
+
+    def told_again(session: Session, line: Transaction) -> EarnView:
+        return _earned(call, session, _as_it_stands(session, line))
+
+    return _once(call, draft, HTTPStatus.CREATED, act, told_again)
+
+
+@routes.on(
+    "POST",
+    "/scans",
+    scope="ledger:write",
+    body=ScanDraft,
+    answer=ScanView,
+    idempotent=True,
+)
+def scan(call: Call) -> Reply | Response:
+    """Look a card up by its code, or stamp it. A lookup changes nothing and needs no key."""
+    draft = call.body(ScanDraft)
+    if draft.intent == "lookup":
+        return Reply(_found(call, draft))
+
+    def act(session: Session, key: str) -> ScanView:
+        member = counter.member_by_code(session, call.merchant_id, draft.code)
+        counter.check_cooldown(session, member, call.now, confirmed=draft.override_cooldown)
+        return _scanned(call, session, counter.earn(session, member, draft.quantity, call.now, key))
+
+    def told_again(session: Session, line: Transaction) -> ScanView:
+        return _scanned(call, session, _as_it_stands(session, line))
+
+    return _once(call, draft, HTTPStatus.OK, act, told_again)
+
+
+def _once(
+    call: Call,
+    draft: BaseModel,
+    status: HTTPStatus,
+    act: Callable[[Session, str], BaseModel],
+    told_again: Callable[[Session, Transaction], BaseModel],
+) -> Response:
+    """Acts under the request's key, or answers as the first time."""
+    key = idempotency.check_key(request.headers.get("Idempotency-Key"))
+    what = idempotency.fingerprint("POST", request.path, draft.model_dump(mode="json"))
+    merchant_id = call.merchant_id
+    with call.parts.database.writing() as session:
+        known = idempotency.begin(session, merchant_id, key, what, call.now)
+        if known:
+            return _answer(known, replayed=True)
+        line = counter.line_by_key(session, merchant_id, key)
+        view = told_again(session, line) if line else act(session, key)
+        answer = idempotency.Answer(status, view.model_dump_json(by_alias=True))
+        idempotency.finish(session, merchant_id, key, answer)
+    return _answer(answer, replayed=line is not None)
+
+
+def _answer(answer: idempotency.Answer, *, replayed: bool) -> Response:
+    response = Response(answer.body, answer.status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _found(call: Call, draft: ScanDraft) -> ScanView:
+    with call.parts.database.reading() as session:
+        member = counter.member_by_code(session, call.merchant_id, draft.code)
+        view = member_view(call, session, member)
+    return ScanView(result="found", member=view, progress=view.progress)
+
+
+def _scanned(call: Call, session: Session, done: Stamping) -> ScanView:
+    earned = _earned(call, session, done)
+    return ScanView(
+        result="stamped",
+        member=earned.member,
+        progress=earned.member.progress,
+        transaction=earned.transaction,
+        rewards_earned=earned.rewards_earned,
+        push=earned.push,
+    )
+
+
+def _earned(call: Call, session: Session, done: Stamping) -> EarnView:
+    member = enrollment.find_member(session, done.line.merchant_id, done.line.member_id)
+    return EarnView(
+        transaction=TransactionView.model_validate(done.line, from_attributes=True),
+        member=member_view(call, session, member),
+        rewards_earned=[
+            RewardView.model_validate(reward, from_attributes=True) for reward in done.rewards
+        ],
+        push=PushView(apple="queued" if done.phones else "none"),
+    )
+
+
+def _as_it_stands(session: Session, line: Transaction) -> Stamping:
+    """An act whose first answer was forgotten: the line as it is, and nobody is told again."""
+    return Stamping(line, counter.rewards_of(session, line), phones=0)
