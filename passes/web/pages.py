@@ -14,6 +14,7 @@ from passes.loyalty.wording import LOCALES, choose_locale, is_rtl, wording
 from passes.services.looks import LOGO, Look
 from passes.store.ids import new_token
 from passes.web.barcodes import barcode
+from passes.web.manual import chapters, prose
 
 LIGHT, DARK = Colour(247, 245, 241), Colour(18, 19, 21)  # --page in static/pages.css
 _VISIBLE = 3.0  # WCAG 2.2, 1.4.11: a control against what is around it
@@ -50,8 +51,8 @@ def install(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["bdi"] = _isolated
-    app.jinja_env.globals.update(barcode=barcode, month_names=_month_names)
+    app.jinja_env.filters.update(bdi=_isolated, prose=prose)
+    app.jinja_env.globals.update(barcode=barcode, chapters=chapters, month_names=_month_names)
 
 
 def wished_locale() -> str | None:
