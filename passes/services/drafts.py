@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -12,7 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
@@ -108,6 +109,8 @@ PhoneNumber = Annotated[str, _short(5, 32), AfterValidator(_phone)]
 Website = Annotated[str, _short(8, 500), AfterValidator(_one_line), AfterValidator(_website)]
 LongText = Annotated[str, _short(0, 4000), AfterValidator(_lines)]
 ExternalId = Annotated[str, _short(1, 255), AfterValidator(_one_line)]
+ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+PassType = Annotated[str, StringConstraints(pattern=r"^pass\.[A-Za-z0-9.-]{1,200}$")]
 Scope = Literal[
     "members:read",
     "members:write",
@@ -166,9 +169,9 @@ class ColorsDraft(Draft):
 
 class StripDraft(Draft):
     mode: Literal["stamps", "image", "none"] = "stamps"
-    stamp_on_id: str | None = None
-    stamp_off_id: str | None = None
-    reward_id: str | None = None
+    stamp_on_id: ObjectId | None = None
+    stamp_off_id: ObjectId | None = None
+    reward_id: ObjectId | None = None
 
 
 class FieldDraft(Draft):
@@ -212,10 +215,10 @@ class LinkDraft(Draft):
 class TemplateDraft(Draft):
     name: Name
     colors: ColorsDraft = ColorsDraft()
-    logo_id: str | None = None
-    icon_id: str | None = None
-    strip_id: str | None = None
-    hero_id: str | None = None
+    logo_id: ObjectId | None = None
+    icon_id: ObjectId | None = None
+    strip_id: ObjectId | None = None
+    hero_id: ObjectId | None = None
     strip: StripDraft = StripDraft()
     fields: FieldsDraft = FieldsDraft()
     barcode: BarcodeDraft = BarcodeDraft()
@@ -265,9 +268,9 @@ class LimitsDraft(Draft):
 class ProgramDraft(Draft):
     name: Name
     slug: Slug
-    template_id: str
+    template_id: ObjectId
     type: Literal["stamp_card"] = "stamp_card"
-    pass_type_identifier: str | None = None
+    pass_type_identifier: PassType | None = None
     unit_label: Annotated[str, _short(0, 20), AfterValidator(_one_line)] = ""
     card_size: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
     milestones: Annotated[list[MilestoneDraft], Field(max_length=MAX_SLOTS)] = []
@@ -276,21 +279,29 @@ class ProgramDraft(Draft):
     enrolment: EnrolmentDraft = EnrolmentDraft()
     limits: LimitsDraft = LimitsDraft()
 
-    @model_validator(mode="after")
-    def _milestones_fit_the_card(self) -> Self:
+    @field_validator("milestones")
+    @classmethod
+    def _fit_the_card(
+        cls, milestones: list[MilestoneDraft], before: ValidationInfo
+    ) -> list[MilestoneDraft]:
+        slots = before.data.get("card_size", MAX_SLOTS)
         seen: set[int] = set()
         faults = []
-        for index, milestone in enumerate(self.milestones):
-            if milestone.at > self.card_size:
-                faults.append(_fault(("milestones", index, "at"), "must not exceed card_size"))
+        for index, milestone in enumerate(milestones):
+            if milestone.at > slots:
+                faults.append(_fault((index, "at"), "must not exceed card_size"))
             if milestone.at in seen:
-                faults.append(_fault(("milestones", index, "at"), "one reward per slot"))
+                faults.append(_fault((index, "at"), "one reward per slot"))
             seen.add(milestone.at)
-        if self.welcome.stamps > self.card_size:
-            faults.append(_fault(("welcome", "stamps"), "must not exceed card_size"))
-        if faults:
-            raise ValidationError.from_exception_data("ProgramDraft", faults)
-        return self
+        _raise(faults)
+        return milestones
+
+    @field_validator("welcome")
+    @classmethod
+    def _fits_the_card(cls, welcome: WelcomeDraft, before: ValidationInfo) -> WelcomeDraft:
+        if welcome.stamps > before.data.get("card_size", MAX_SLOTS):
+            _raise([_fault(("stamps",), "must not exceed card_size")])
+        return welcome
 
 
 class PersonDraft(Draft):
@@ -337,3 +348,9 @@ def _fault(location: tuple[str | int, ...], detail: str) -> InitErrorDetails:
         loc=location,
         input=None,
     )
+
+
+def _raise(faults: list[InitErrorDetails]) -> None:
+    """All faults of one field at once, each at its own place inside it."""
+    if faults:
+        raise ValidationError.from_exception_data("draft", faults)

@@ -7,6 +7,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from passes.errors import NotFound
 from passes.store.ids import new_id
 from passes.web import metrics
 
@@ -44,6 +45,8 @@ def _begin() -> None:
     wish = request.headers.get("X-Request-Id", "")
     g.request_id = wish if _REQUEST_ID.match(wish) else new_id("req")
     g.started = time.perf_counter()
+    if "\0" in request.path:  # PostgreSQL refuses to look for such a text
+        raise NotFound("No address has a NUL character in it.")
 
 
 def _finish(response: Response) -> Response:

@@ -77,12 +77,13 @@ def _form() -> tuple[ImagePurpose, bytes]:
     request.max_content_length = MAX_BYTES + _FORM_OVERHEAD
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("multipart/form-data")
+    files = request.files.to_dict()
+    upload = files.pop("file", None)
     try:
-        purpose = _Purpose.model_validate(request.form.to_dict()).purpose
+        purpose = _Purpose.model_validate(request.form.to_dict() | files).purpose
         faults = []
     except ValidationError as error:
         faults = faults_of(error)
-    upload = request.files.get("file")
     if upload is None:
         faults.append(FieldFault("/file", "missing", "add the file to the form"))
     if faults or upload is None:

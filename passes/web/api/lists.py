@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,8 +64,11 @@ def _read(cursor: str) -> tuple[datetime, str]:
         moment, row_id = text.split(" ")
         created_at = datetime.fromisoformat(moment)
     except (binascii.Error, ValueError) as error:
-        detail = "use next_cursor as it came"
-        raise Invalid([FieldFault("/cursor", "cursor_invalid", detail)]) from error
-    if created_at.tzinfo is None:
-        raise Invalid([FieldFault("/cursor", "cursor_invalid", "use next_cursor as it came")])
+        raise _unreadable() from error
+    if created_at.tzinfo != UTC or not row_id.isprintable():
+        raise _unreadable()
     return created_at, row_id
+
+
+def _unreadable() -> Invalid:
+    return Invalid([FieldFault("/cursor", "cursor_invalid", "use next_cursor as it came")])

@@ -12,7 +12,7 @@ from passes.loyalty.stamps import progress
 from passes.services import enrollment, programs
 from passes.services.cards import passes_of
 from passes.services.counter import stamps_of
-from passes.services.drafts import MemberDraft
+from passes.services.drafts import ExternalId, MemberDraft, ObjectId
 from passes.services.looks import stamp_rules
 from passes.store.tables import Member, Pass, Program
 from passes.web import metrics
@@ -26,8 +26,8 @@ routes = Routes("members")
 class MemberQuery(ListQuery):
     """Which members; both filters may be left out."""
 
-    program_id: str | None = None
-    external_id: str | None = None
+    program_id: ObjectId | None = None
+    external_id: ExternalId | None = None
 
 
 class MemberPassView(BaseModel):
