@@ -5,7 +5,21 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from branding.colour import Colour
+from branding.palette import Palette
 from passes.errors import FieldFault, Invalid, NotFound
+from passes.loyalty.face import (
+    FIELD_AREAS,
+    Design,
+    FieldDesign,
+    MemberFacts,
+    MerchantFacts,
+    PassFace,
+    ProgramFacts,
+    compute_face,
+)
+from passes.loyalty.stamps import StampRules
+from passes.loyalty.wording import SOURCE_LOCALE
 from passes.services.drafts import (
     BarcodeDraft,
     ColorsDraft,
@@ -28,6 +42,12 @@ _IMAGES = {
     ("strip", "reward_id"): "reward_id",
 }
 _MAX_ROW = 4  # storeCard: secondary and auxiliary fields share one row of four (HIG, Wallet)
+_CARD_LINK = "card"  # the key of the row that ends every back
+# Facts that make every field of our own appear.
+_TALKATIVE = MerchantFacts("M", "m@m.example", "+36 1 234 5678", "https://m.example", "1 M Street")
+_WORDY = ProgramFacts("P", StampRules(1), terms="T")
+_NAMED = MemberFacts(code="C", first_name="N")
+_ANY_PALETTE = Palette(Colour(0, 0, 0), Colour(255, 255, 255), Colour(255, 255, 255))
 
 
 def add_template(
@@ -103,7 +123,7 @@ def _fill(template: Template, draft: TemplateDraft) -> None:
 def _check(session: Session, merchant_id: str, draft: TemplateDraft) -> None:
     faults = [
         *_missing_images(session, merchant_id, draft),
-        *_crowded_fields(draft.fields),
+        *_crowded_fields(draft),
         *(
             FieldFault(f"/apple_overrides{f.pointer}", f.code, f.detail)
             for f in apple_rules.check_overrides(draft.apple_overrides)
@@ -133,31 +153,50 @@ def _missing_images(session: Session, merchant_id: str, draft: TemplateDraft) ->
     ]
 
 
-def _crowded_fields(fields: FieldsDraft) -> list[FieldFault]:
+def _crowded_fields(draft: TemplateDraft) -> list[FieldFault]:
+    """Fields that get in each other's way, or in the way of our own where an area is left out."""
+    fields = draft.fields
+    own = _own_fields(draft)
     faults = []
-    row = [*(fields.secondary or ()), *(fields.auxiliary or ())]
+    row = [*(fields.secondary or ()), *(fields.auxiliary or ()), *own.secondary, *own.auxiliary]
     if len(row) > _MAX_ROW:
-        detail = f"secondary and auxiliary fields share one row of {_MAX_ROW}"
-        faults.append(FieldFault("/fields/auxiliary", "too_many_fields", detail))
+        area = "auxiliary" if fields.auxiliary else "secondary"
+        detail = (
+            f"secondary and auxiliary fields share one row of {_MAX_ROW}; "
+            "an area left out shows our own, an empty list shows none"
+        )
+        faults.append(FieldFault(f"/fields/{area}", "too_many_fields", detail))
+    ours = [field for area in FIELD_AREAS for field in getattr(own, area)]
+    seen = {field.key for field in ours} | {_CARD_LINK}
+    announced = any(field.change_message for field in ours)
     placed = [
-        (area, index, field)
-        for area in FieldsDraft.model_fields
+        (f"/fields/{area}/{index}", field)
+        for area in FIELD_AREAS
         for index, field in enumerate(getattr(fields, area) or ())
     ]
-    seen: set[str] = set()
-    announcing = 0
-    for area, index, field in placed:
+    for place, field in placed:
         if field.key in seen:
-            detail = "keys are unique over the whole pass"
-            faults.append(FieldFault(f"/fields/{area}/{index}/key", "key_repeated", detail))
+            detail = "keys are unique over the whole pass, our own fields in other areas included"
+            faults.append(FieldFault(f"{place}/key", "key_repeated", detail))
         seen.add(field.key)
-        announcing += field.announces_a_stamp
-        if field.announces_a_stamp and announcing > 1:
+        if field.announces_a_stamp and announced:
             # Wallet replaces several messages of one update by a text of its own.
-            detail = "only one field that a stamp changes may carry a change message"
-            pointer = f"/fields/{area}/{index}/change_message"
-            faults.append(FieldFault(pointer, "several_change_messages", detail))
+            detail = (
+                "only one field that a stamp changes may carry a change message; "
+                "without fields.header our own stamp count does"
+            )
+            faults.append(FieldFault(f"{place}/change_message", "several_change_messages", detail))
+        announced = announced or field.announces_a_stamp
     return faults
+
+
+def _own_fields(draft: TemplateDraft) -> PassFace:
+    """A card with every field of ours that these areas can show, and none of the merchant's."""
+    named: dict[str, tuple[FieldDesign, ...]] = {
+        area: () for area in FIELD_AREAS if getattr(draft.fields, area) is not None
+    }
+    design = Design(_ANY_PALETTE, draft.strip.mode, named)
+    return compute_face(_TALKATIVE, _WORDY, design, _NAMED, SOURCE_LOCALE)
 
 
 def _at(draft: TemplateDraft, path: tuple[str, ...]) -> str | None:
