@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from branding.cache import PieceCache
 from certs.apple import Keyring, load_identities
@@ -33,7 +34,10 @@ def app() -> Flask:
         return compose(load_settings())
     except (SettingsError, StaleSchema, CertificateError) as error:
         click.echo(f"Passmint cannot start.\n{error}", err=True)
-        sys.exit(_CANNOT_START)
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        click.echo(f"Passmint cannot start: the database does not answer.\n{reason}", err=True)
+    sys.exit(_CANNOT_START)
 
 
 def compose(settings: Settings) -> Flask:

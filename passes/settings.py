@@ -18,8 +18,11 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "PASSMINT_"
 _MIN_SECRET = 32
@@ -49,18 +52,30 @@ def _public_url(text: str) -> str:
         raise ValueError("must have no query, fragment or user")
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValueError("must start with https:// (phones refuse http except on this machine)")
+    _ = url.port  # a ValueError when it is none
     path = url.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return f"{url.scheme}://{url.netloc}{path}"
+
+
+def _secret_key(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _MIN_SECRET:
+        raise ValueError(f"must have at least {_MIN_SECRET} characters")
+    return secret
 
 
 def checked_database_url(text: str) -> str:
     """SQLAlchemy's spelling of a database URL; ValueError when it is none we support."""
     scheme, separator, rest = text.partition("://")
     if scheme in {"postgres", "postgresql"}:
-        return f"postgresql+psycopg://{rest}"
+        scheme = "postgresql+psycopg"
     if not separator or scheme not in {"sqlite", "postgresql+psycopg"}:
         raise ValueError("must start with sqlite:/// or postgresql://")
-    return text
+    url = f"{scheme}://{rest}"
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("must be a URL: postgresql://user:password@host:5432/name") from error
+    return url
 
 
 class Settings(BaseModel):
@@ -72,7 +87,7 @@ class Settings(BaseModel):
         description="Where phones and browsers reach this service; stands inside every pass. "
         "A trailing slash or /v1 is removed; http only for this machine."
     )
-    secret_key: SecretStr = Field(
+    secret_key: Annotated[SecretStr, AfterValidator(_secret_key)] = Field(
         description="At least 32 random characters, the same on every host; signs what we hand out."
     )
     database_url: Annotated[str, AfterValidator(checked_database_url)] = Field(
@@ -96,7 +111,9 @@ class Settings(BaseModel):
         default=None, description="Key file (JSON) of the Google service account."
     )
     google_issuer_id: str | None = Field(
-        default=None, description="Numeric issuer id of the Google Pay & Wallet console."
+        default=None,
+        validate_default=True,
+        description="Numeric issuer id of the Google Pay & Wallet console.",
     )
     google_save_url: str = Field(
         default="https://pay.google.com/gp/v/save",
@@ -112,16 +129,12 @@ class Settings(BaseModel):
         default=64, ge=1, le=4096, description="Memory of one process for drawn Apple images."
     )
 
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if len(self.secret_key.get_secret_value()) < _MIN_SECRET:
-            raise ValueError("PASSMINT_SECRET_KEY must have at least 32 characters")
-        if (self.google_service_account is None) != (self.google_issuer_id is None):
-            raise ValueError(
-                "PASSMINT_GOOGLE_SERVICE_ACCOUNT and PASSMINT_GOOGLE_ISSUER_ID go together: "
-                "set both, or neither"
-            )
-        return self
+    @field_validator("google_issuer_id")
+    @classmethod
+    def _goes_with_the_account(cls, issuer_id: str | None, before: ValidationInfo) -> str | None:
+        if (issuer_id is None) != (before.data.get("google_service_account") is None):
+            raise ValueError("goes with PASSMINT_GOOGLE_SERVICE_ACCOUNT: set both, or neither")
+        return issuer_id
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -153,22 +166,22 @@ def _values(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
         if not name.startswith(PREFIX) or not text:
             continue
         key = name.removeprefix(PREFIX).lower()
-        if key in Settings.model_fields:
-            values[key] = text
-        elif key.removesuffix("_file") in Settings.model_fields:
-            _read_file(name, text, values, faults)
-        else:
+        setting = key if key in Settings.model_fields else key.removesuffix("_file")
+        if setting not in Settings.model_fields:
             faults.append(f"{name} is not a setting: check its spelling in docs/settings.md")
+        elif setting in values:
+            faults.append(f"{PREFIX}{setting.upper()} is given by value and by file: keep one")
+        else:
+            values[setting] = text if setting == key else _content(name, text, faults)
     return values
 
 
-def _read_file(name: str, path: str, values: dict[str, str], faults: list[str]) -> None:
+def _content(name: str, path: str, faults: list[str]) -> str:
     try:
-        values[name.removeprefix(PREFIX).removesuffix("_FILE").lower()] = (
-            Path(path).read_text(encoding="utf-8").strip()
-        )
+        return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         faults.append(f"{name} names {path}, which cannot be read: {error}")
+        return ""
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
