@@ -12,7 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from passes.errors import Conflict
 
 _BUSY_TIMEOUT_MS = 5000
 _WRITING = "passmint_writing"
@@ -32,10 +35,16 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that commits when the block ends, and rolls back when it raises."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={_WRITING: True})
-            yield session
+        """A session that commits when the block ends, and rolls back when it raises.
+
+        Raises Conflict when somebody else changed the same row since this session read it.
+        """
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                session.connection(execution_options={_WRITING: True})
+                yield session
+        except StaleDataError as error:
+            raise Conflict("Somebody changed it at the same moment: read it again.") from error
 
     @contextmanager
     def writing_connection(self) -> Iterator[Connection]:
