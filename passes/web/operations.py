@@ -1,12 +1,13 @@
 """For whoever runs the service: alive, ready, figures, and what robots may read."""
 
 import hmac
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Blueprint, Response, json, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from certs.errors import CertificateError
+from certs.report import CertificateRow, report
 from passes.errors import NotFound, Unauthorized
 from passes.store.schema import StaleSchema, require_current
 from passes.web import metrics
@@ -29,12 +30,13 @@ def ready() -> Response:
     certificate among others is a warning: the rest serves.
     """
     here = parts()
-    checks = {"database": _database(here), "signing": _signing(here)}
+    rows = report(here.keyring, here.authority, here.google, here.now())
+    checks = {"database": _database(here), "signing": _signing(rows)}
     ok = all(state == "ok" for state in checks.values())
     document = {
         "status": "ready" if ok else "not ready",
         "checks": checks,
-        "warnings": _warnings(here),
+        "warnings": _warnings(here, rows),
     }
     return _document(document, HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -70,16 +72,14 @@ def _database(here: Parts) -> str:
     return "ok"
 
 
-def _signing(here: Parts) -> str:
-    if here.keyring.identities or (here.google and not isinstance(here.google, CertificateError)):
+def _signing(rows: Sequence[CertificateRow]) -> str:
+    if any(row.kind in {"apple", "google"} and row.state != "unusable" for row in rows):
         return "ok"
     return "No usable certificate: run `passmint certs check` and follow its cure."
 
 
-def _warnings(here: Parts) -> list[str]:
-    warnings = [problem.message for problem in here.keyring.problems]
-    if isinstance(here.google, CertificateError):
-        warnings.append(str(here.google))
+def _warnings(here: Parts, rows: Sequence[CertificateRow]) -> list[str]:
+    warnings = [row.message for row in rows if row.message]
     if here.authority.development:
         warnings.append("DEVELOPMENT AUTHORITY: real phones refuse every pass signed here.")
     return warnings
