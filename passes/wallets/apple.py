@@ -20,9 +20,9 @@ from branding.colour import Colour
 from branding.piece import Piece
 from certs.apple import AppleIdentity
 from passes.errors import FieldFault, Invalid
-from passes.loyalty.face import FaceBarcode, FaceField, FaceLink, PassFace
+from passes.loyalty.face import FaceBarcode, FaceField, PassFace
 from passes.wallets.apple_document import LEGACY_FORMATS
-from passes.wallets.apple_rules import check_overrides, faults
+from passes.wallets.apple_rules import check_overrides, faults, is_sound_field
 from passes.wallets.faults import Fault
 from passes.wallets.package import pack
 
@@ -87,24 +87,27 @@ def pass_json(face: PassFace, facts: PassFacts, identity: AppleIdentity) -> byte
 
 
 class LoyaltyField(Field):
-    """A field that says only what it has to say.
+    """A field that says only what it has to say, and knows whether it is sound.
 
     The library always adds an empty label, an empty change message and a left alignment, which
     breaks Hebrew and is forbidden on primary and back fields.
     """
 
-    def __init__(self, field: FaceField, **more: object) -> None:
-        super().__init__(field.key, field.value, field.label)
-        self.changeMessage = field.change_message or ""
-        self.more = more
+    def __init__(
+        self, key: str, label: str, value: str, change_message: str | None = None, **more: object
+    ) -> None:
+        super().__init__(key, value, label)
+        del self.textAlignment
+        self.changeMessage = change_message or ""
+        self.row: dict[str, object] = {"key": key, "value": value, **more}
+        if label:
+            self.row["label"] = label
+        if change_message:
+            self.row["changeMessage"] = change_message
+        self.sound = is_sound_field(self.row)
 
     def json_dict(self) -> dict[str, Any]:
-        document = {"key": self.key, "value": self.value, **self.more}
-        if self.label:
-            document["label"] = self.label
-        if self.changeMessage:
-            document["changeMessage"] = self.changeMessage
-        return document
+        return self.row.copy()
 
 
 class LoyaltyBarcode(Barcode):
@@ -125,6 +128,21 @@ class LoyaltyBarcode(Barcode):
         return document | {"altText": self.altText} if self.altText else document
 
 
+class LoyaltyCard(StoreCard):
+    """The style of a loyalty card, its fields in the areas of the face."""
+
+    def __init__(self, face: PassFace, card_url: str) -> None:
+        super().__init__()
+        back = [*_back(face), _link("card", card_url, face.description)]
+        front = [
+            _front(area) for area in (face.header, face.primary, face.secondary, face.auxiliary)
+        ]
+        self.headerFields, self.primaryFields, self.secondaryFields, self.auxiliaryFields = front
+        self.backFields = back
+        # Whether every single field is sound; how they stand together is another question.
+        self.sound = all(one.sound for fields in (*front, back) for one in fields)
+
+
 class LoyaltyPass(Pass):
     """A store card: the library's steps of `create`, with everything in memory."""
 
@@ -135,8 +153,9 @@ class LoyaltyPass(Pass):
         identity: AppleIdentity,
         pieces: Sequence[Piece],
     ) -> None:
+        self.card = LoyaltyCard(face, facts.card_url)
         super().__init__(
-            _store_card(face, facts),
+            self.card,
             passTypeIdentifier=identity.pass_type_identifier,
             organizationName=face.organization_name,
             teamIdentifier=identity.team_identifier,
@@ -181,9 +200,11 @@ class LoyaltyPass(Pass):
 
     def _createPassJson(self) -> bytes:  # noqa: N802
         document = self.json_dict()
-        found = (*check_overrides(self.overrides), *faults(document, self.pieces))
+        found = faults(document, self.pieces, fields_checked=self.card.sound)
+        if self.overrides:
+            found = tuple(dict.fromkeys(check_overrides(self.overrides) + found))
         if found:
-            raise PassInvalid(dict.fromkeys(found))
+            raise PassInvalid(found)
         return to_json(document)
 
     def _createManifest(self, pass_json: bytes) -> bytes:  # noqa: N802
@@ -202,44 +223,56 @@ class LoyaltyPass(Pass):
     ) -> bytes:
         texts = (("pass.json", pass_json), ("manifest.json", manifest), ("signature", signature))
         return pack(
-            [
-                *((name, content, zlib.crc32(content)) for name, content in texts),
-                *((piece.name, piece.png, piece.crc32) for piece in self.pieces),
-            ]
+            [(piece.name, piece.png, piece.crc32) for piece in self.pieces],
+            [(name, content, zlib.crc32(content)) for name, content in texts],
         )
 
 
-def _store_card(face: PassFace, facts: PassFacts) -> StoreCard:
-    card = StoreCard()
-    card.headerFields = [LoyaltyField(one) for one in face.header]
-    card.primaryFields = [LoyaltyField(one) for one in face.primary]
-    card.secondaryFields = [LoyaltyField(one) for one in face.secondary]
-    card.auxiliaryFields = [LoyaltyField(one) for one in face.auxiliary]
-    card.backFields = [*_back(face), _link("card", facts.card_url, face.description)]
-    return card
+def _front(fields: tuple[FaceField, ...]) -> list[LoyaltyField]:
+    return [_field(one.key, one.label, one.value, one.change_message) for one in fields]
 
 
-def _back(face: PassFace) -> list[Field]:
+def _back(face: PassFace) -> list[LoyaltyField]:
     """The back: a contact is one row with its text linked; further links follow, one row each."""
-    linked = {link.key: link for link in face.links}
-    rows: list[Field] = [_back_row(one, linked.pop(one.key, None)) for one in face.back]
-    return rows + [_link(f"link.{one.key}", one.uri, one.description) for one in linked.values()]
+    links = {link.key: link.uri for link in face.links}
+    return [
+        *[
+            _back_field(one.key, one.label, one.value, one.change_message, links.pop(one.key, ""))
+            for one in face.back
+        ],
+        *[
+            _shared_link(f"link.{one.key}", one.uri, one.description)
+            for one in face.links
+            if one.key in links
+        ],
+    ]
 
 
-def _back_row(field: FaceField, link: FaceLink | None) -> LoyaltyField:
-    if link:
-        return LoyaltyField(field, attributedValue=_anchor(link.uri, field.value))
-    if field.key in _DETECTORS:
-        return LoyaltyField(field, dataDetectorTypes=_DETECTORS[field.key])
-    return LoyaltyField(field)
+# Most fields are the same on many cards, so each is made and checked once; about 2 MB each.
+_field = lru_cache(maxsize=2048)(LoyaltyField)
+
+
+@lru_cache(maxsize=2048)
+def _back_field(
+    key: str, label: str, value: str, change_message: str | None, uri: str
+) -> LoyaltyField:
+    if uri:
+        linked = _anchor(uri, value)
+        return LoyaltyField(key, label, value, change_message, attributedValue=linked)
+    if key in _DETECTORS:
+        found = _DETECTORS[key]
+        return LoyaltyField(key, label, value, change_message, dataDetectorTypes=found)
+    return LoyaltyField(key, label, value, change_message)
 
 
 def _link(key: str, uri: str, text: str) -> LoyaltyField:
     """A row without label; the bare URI stands for readers that know no `attributedValue`."""
-    return LoyaltyField(FaceField(key, "", uri), attributedValue=_anchor(uri, text))
+    return LoyaltyField(key, "", uri, attributedValue=_anchor(uri, text))
 
 
-@lru_cache(maxsize=1024)  # contacts and links are the same on every card of a program
+_shared_link = lru_cache(maxsize=2048)(_link)
+
+
 def _anchor(uri: str, text: str) -> str:
     return f'<a href="{escape(uri)}">{escape(text, quote=False)}</a>'
 

@@ -7,9 +7,10 @@ wording of faults (see apple_rules).
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Annotated, Literal, Required, get_args
+from typing import Annotated, Literal, Required, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, with_config
@@ -59,7 +60,7 @@ class BackField(FrontField, total=False):
 
 
 @with_config(STRICT)
-class _Areas(TypedDict, total=False):
+class Areas(TypedDict, total=False):
     """The style of a loyalty card."""
 
     headerFields: Annotated[list[FrontField], Field(max_length=3)]
@@ -69,18 +70,20 @@ class _Areas(TypedDict, total=False):
     backFields: list[BackField]
 
 
-def _fits_one_card(card: _Areas) -> _Areas:
-    row = (*card.get("secondaryFields", ()), *card.get("auxiliaryFields", ()))
-    if len(row) > MAX_ROW:
+def fits_one_card(card: Areas) -> bool:
+    """Whether the row holds its fields and no two fields of the pass share a key."""
+    keys = _keys(card)
+    return _row_length(card) <= MAX_ROW and len(set(keys)) == len(keys)
+
+
+def _card(card: Areas) -> Areas:
+    if _row_length(card) > MAX_ROW:
         raise PydanticCustomError(
             "too_many",
             "Secondary and auxiliary fields share one row of at most {most}.",
             {"most": MAX_ROW},
         )
-    fields = (*card.get("headerFields", ()), *card.get("primaryFields", ()), *row)
-    keys = [field["key"] for field in (*fields, *card.get("backFields", ()))]
-    if len(set(keys)) < len(keys):
-        repeated = sorted(key for key, count in Counter(keys).items() if count > 1)
+    if repeated := [key for key, count in Counter(_keys(card)).items() if count > 1]:
         raise PydanticCustomError(
             "key_repeated",
             "Every field of a pass has a key of its own; used twice: {keys}.",
@@ -89,7 +92,16 @@ def _fits_one_card(card: _Areas) -> _Areas:
     return card
 
 
-StoreCard = Annotated[_Areas, AfterValidator(_fits_one_card)]
+def _row_length(card: Areas) -> int:
+    return len(card.get("secondaryFields", ())) + len(card.get("auxiliaryFields", ()))
+
+
+def _keys(card: Areas) -> list[str]:
+    areas = cast("Iterable[list[BackField]]", card.values())
+    return [field["key"] for fields in areas for field in fields]
+
+
+StoreCard = Annotated[Areas, AfterValidator(_card)]
 
 
 @with_config(STRICT)
@@ -302,6 +314,7 @@ def _pairs_are_whole(keys: Overrides) -> Overrides:
     return keys
 
 
+BACK_FIELD: TypeAdapter[BackField] = TypeAdapter(BackField)
 DOCUMENT: TypeAdapter[Document] = TypeAdapter(Annotated[Document, AfterValidator(_pairs_are_whole)])
 OVERRIDES: TypeAdapter[Overrides] = TypeAdapter(
     Annotated[Overrides, AfterValidator(_pairs_are_whole)]

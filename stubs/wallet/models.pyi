@@ -1,6 +1,7 @@
 # wallet-py3k 0.0.4, as far as we build on it.
 # ruff: noqa: A002, N802, N803, N815 - the names are the library's
 
+from collections.abc import Sequence
 from typing import IO, Any
 
 class Field:
@@ -22,14 +23,19 @@ class Barcode:
 
 class PassInformation:
     jsonname: str
-    headerFields: list[Field]
-    primaryFields: list[Field]
-    secondaryFields: list[Field]
-    auxiliaryFields: list[Field]
-    backFields: list[Field]
+    headerFields: Sequence[Field]
+    primaryFields: Sequence[Field]
+    secondaryFields: Sequence[Field]
+    auxiliaryFields: Sequence[Field]
+    backFields: Sequence[Field]
+    def addHeaderField(self, key: str, value: str, label: str) -> None: ...
+    def addSecondaryField(self, key: str, value: str, label: str) -> None: ...
+    def addAuxiliaryField(self, key: str, value: str, label: str) -> None: ...
+    def addBackField(self, key: str, value: str, label: str) -> None: ...
     def json_dict(self) -> dict[str, Any]: ...
 
-class StoreCard(PassInformation): ...
+class StoreCard(PassInformation):
+    def __init__(self) -> None: ...
 
 class Pass:
     passTypeIdentifier: str

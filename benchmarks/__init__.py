@@ -1,0 +1,1 @@
+"""How fast it is, beside a limit or a peer in the same run: ratios count, not absolute figures."""
