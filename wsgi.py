@@ -1,7 +1,7 @@
 """The composition root: settings → database, keyring → application and command line. No rules."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 from flask import Flask
@@ -20,6 +20,11 @@ from passes.store.schema import StaleSchema, require_current
 from passes.web.application import create_app
 from passes.web.logs import configure_logs
 from passes.web.parts import Parts
+from webhooks import apple_devices
+from webhooks.cli import outside_commands
+from webhooks.couriers.apns import Apns
+from webhooks.desks import AppleDesk
+from webhooks.worker import Rounds, Terms, Worker
 
 _CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
 
@@ -42,20 +47,44 @@ def app() -> Flask:
 
 def compose(settings: Settings) -> Flask:
     """The web application of these settings; raises StaleSchema and CertificateError."""
+    app = create_app(_parts(settings))
+    apple_devices.install(app)
+    return app
+
+
+def compose_worker() -> Worker:
+    """The worker of this environment; raises SettingsError, StaleSchema and CertificateError."""
+    settings = load_settings()
+    parts = _parts(settings)
+    courier = Apns(
+        settings.apns_url,
+        lambda pass_type: parts.keyring.identity(pass_type, now()),
+        now=now,
+        authority_file=settings.apns_ca,
+        priority=settings.apns_priority,
+        pace=settings.pushes_per_s,
+    )
+    desk = AppleDesk(courier, settings.push_budget, timedelta(hours=1))
+    terms = Terms(
+        lease=timedelta(seconds=settings.lease_s),
+        retry_cap=timedelta(seconds=settings.retry_max_s),
+    )
+    return Worker(parts.database, [Rounds(parts.database, desk, now, terms)], now)
+
+
+def _parts(settings: Settings) -> Parts:
     configure_logs()
     database = Database(settings.database_url)
     require_current(database)
     authority = _authority(settings)
-    return create_app(
-        Parts(
-            settings=settings,
-            database=database,
-            keyring=_keyring(settings, authority),
-            authority=authority,
-            google=_google(settings),
-            now=now,
-            artwork=PieceCache(settings.artwork_cache_mb << 20),
-        )
+    return Parts(
+        settings=settings,
+        database=database,
+        keyring=_keyring(settings, authority),
+        authority=authority,
+        google=_google(settings),
+        now=now,
+        artwork=PieceCache(settings.artwork_cache_mb << 20),
     )
 
 
@@ -94,5 +123,5 @@ def cli() -> None:
 
 
 cli.add_command(certs)
-for command in commands.COMMANDS:
+for command in (*commands.COMMANDS, *outside_commands(compose_worker)):
     cli.add_command(command)

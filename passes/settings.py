@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -118,6 +118,32 @@ class Settings(BaseModel):
     google_save_url: str = Field(
         default="https://pay.google.com/gp/v/save",
         description="Where save links point; changed only to try the service out.",
+    )
+    apns_url: str = Field(
+        default="https://api.push.apple.com",
+        description="Apple's push service, or a stand-in for it.",
+    )
+    apns_ca: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM) to trust for APNS_URL instead of the usual.",
+    )
+    apns_priority: Literal[1, 5, 10] = Field(
+        default=5, description="Priority of pushes: 5 spares batteries, 10 asks for haste."
+    )
+    pushes_per_s: float = Field(
+        default=500, gt=0, description="Pushes per second and worker; each brings a phone back."
+    )
+    push_budget: int = Field(
+        default=4,
+        ge=1,
+        description="Pushes per hour, phone and pass type for changes of many passes at once; "
+        "a stamp at the till is always pushed.",
+    )
+    lease_s: float = Field(
+        default=60, ge=1, description="Seconds after which another worker takes over a row."
+    )
+    retry_max_s: float = Field(
+        default=900, ge=1, le=86_400, description="Longest wait between two tries of a delivery."
     )
     proxy_hops: int = Field(
         default=0, ge=0, le=8, description="Reverse proxies in front whose X-Forwarded-* we trust."

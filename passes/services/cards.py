@@ -24,6 +24,7 @@ class Card:
     serial_number: str
     authentication_token: str
     page_token: str
+    version: int
     created_at: datetime
 
     def face(self) -> PassFace:
@@ -40,6 +41,12 @@ def card_by_token(session: Session, looks: LookBook, page_token: str) -> Card:
 def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str) -> Card:
     """A merchant's card; NotFound when there is none, or it is another merchant's."""
     return _find(session, looks, (Pass.id == pass_id) & (Pass.merchant_id == merchant_id))
+
+
+def card_by_serial(session: Session, looks: LookBook, pass_type: str, serial_number: str) -> Card:
+    """The card a phone asks for by its serial number."""
+    named = (Pass.pass_type_identifier == pass_type) & (Pass.serial_number == serial_number)
+    return _find(session, looks, named)
 
 
 def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:
@@ -65,6 +72,7 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
             Pass.voided,
             Pass.locale,
             Pass.created_at,
+            Pass.version,
             Member.first_name,
             Member.last_name,
             stamps.label("stamps"),
@@ -99,5 +107,6 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
         serial_number=row.serial_number,
         authentication_token=row.authentication_token,
         page_token=row.page_token,
+        version=row.version,
         created_at=row.created_at,
     )

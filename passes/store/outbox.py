@@ -6,7 +6,7 @@ point leaves a row whose lease ends: told twice perhaps, never not at all. One s
 for SQLite and PostgreSQL (SQLAlchemy drops the row locks on SQLite, where one writer writes).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -250,10 +250,10 @@ def pause(
     )
 
 
-def resume(session: Session, courier: str, queue: str) -> None:
-    """The queue moves again."""
+def resume(session: Session, courier: str, queues: Collection[str]) -> None:
+    """The queues move again."""
     session.execute(
-        delete(QueuePause).where(QueuePause.courier == courier, QueuePause.queue == queue)
+        delete(QueuePause).where(QueuePause.courier == courier, QueuePause.queue.in_(queues))
     )
 
 

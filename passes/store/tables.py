@@ -419,7 +419,6 @@ class FanOut(Base):
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
     after_pass_id: Mapped[str]
     changed: Mapped[int]
-    lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

@@ -136,7 +136,6 @@ def upgrade() -> None:
         sa.Column("program_id", sa.String(), nullable=False),
         sa.Column("after_pass_id", sa.String(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
-        sa.Column("lease_until", UtcDateTime(timezone=True), nullable=True),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["program_id"], ["programs.id"], name=op.f("fk_fan_outs_program_id")

@@ -1,0 +1,53 @@
+"""Changes of many passes at once, worked through in batches that nobody at the till notices."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from passes.services.changes import announce
+from passes.store.outbox import FAN_OUT
+from passes.store.tables import FanOut, Pass, Program
+
+BATCH = 1000  # the counter of the pass type is locked while a batch is written
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step did; `done` when the program's fan-out is finished."""
+
+    program_id: str
+    passes: int
+    done: bool
+
+
+def is_work_left(session: Session) -> bool:
+    """A cheap look before a batch, which takes the write lock."""
+    return bool(session.scalar(select(exists().select_from(FanOut))))
+
+
+def work_one_batch(session: Session, now: datetime) -> Batch | None:
+    """The next thousand passes of the oldest fan-out; None when there is nothing to do.
+
+    Several workers may call it: each takes another fan-out. A crash repeats at most one batch.
+    """
+    work = session.scalars(
+        select(FanOut).order_by(FanOut.created_at).limit(1).with_for_update(skip_locked=True)
+    ).one_or_none()
+    if work is None:
+        return None
+    ids = session.scalars(
+        select(Pass.id)
+        .where(Pass.program_id == work.program_id, Pass.id > work.after_pass_id)
+        .order_by(Pass.id)
+        .limit(BATCH)
+    ).all()
+    if not ids:
+        session.delete(work)
+        return Batch(work.program_id, 0, done=True)
+    work.after_pass_id = ids[-1]
+    work.changed += len(ids)
+    pass_type = session.get_one(Program, work.program_id).pass_type_identifier
+    announce(session, pass_type, Pass.id.in_(ids), FAN_OUT, now)
+    return Batch(work.program_id, len(ids), done=False)
