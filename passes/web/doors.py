@@ -22,7 +22,7 @@ def open_door(key: SecretStr, signed: str, now: datetime) -> str | None:
         secret, opened_s = _serializer(key).loads(signed)
     except BadData:
         return None
-    return secret if now.timestamp() - opened_s <= _LIFE_S else None
+    return secret if int(now.timestamp()) - opened_s <= _LIFE_S else None
 
 
 def _serializer(key: SecretStr) -> URLSafeSerializer:
