@@ -1,5 +1,7 @@
 """Finding a card: one query for what is the holder's own, the look from the process's book."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
 from passes.loyalty.face import MemberFacts, PassFace, compute_face
+from passes.services.changes import announce
 from passes.services.looks import Look, LookBook, LookVersion
+from passes.store.outbox import BY_HAND
 from passes.store.tables import Member, Merchant, Pass, Program, Template, Transaction
 
 
@@ -47,6 +51,18 @@ def card_by_serial(session: Session, looks: LookBook, pass_type: str, serial_num
     """The card a phone asks for by its serial number."""
     named = (Pass.pass_type_identifier == pass_type) & (Pass.serial_number == serial_number)
     return _find(session, looks, named)
+
+
+@contextmanager
+def telling_one(session: Session, looks: LookBook, member_id: str, now: datetime) -> Iterator[None]:
+    """Whatever the block changes on a member's card is told to its phones; nothing else is."""
+    mine = Pass.member_id == member_id
+    before = _find(session, looks, mine).face()
+    yield
+    session.flush()
+    card = _find(session, looks, mine)
+    if card.face() != before:
+        announce(session, card.look.pass_type_identifier, Pass.id == card.pass_id, BY_HAND, now)
 
 
 def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:

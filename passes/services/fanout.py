@@ -1,16 +1,33 @@
 """Changes of many passes at once, worked through in batches that nobody at the till notices."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from passes.services.changes import announce
+from passes.services.changes import announce, begin_fan_out
+from passes.services.looks import read_look
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
 BATCH = 1000  # the counter of the pass type is locked while a batch is written
+
+
+@contextmanager
+def telling(session: Session, program_ids: Collection[str], now: datetime) -> Iterator[None]:
+    """Whatever the block changes of these programs' looks is told to all their phones.
+
+    A change that no pass shows starts nothing.
+    """
+    before = {program_id: read_look(session, program_id).shown for program_id in program_ids}
+    yield
+    session.flush()
+    for program_id, shown in before.items():
+        if read_look(session, program_id).shown != shown:
+            begin_fan_out(session, program_id, now)
 
 
 @dataclass(frozen=True, slots=True)

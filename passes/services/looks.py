@@ -69,6 +69,11 @@ class Look:
         parts = (self.brand.key, self.design.strip_mode, str(rules.card_size), stops)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What of the look stands on passes: looks with equal ones show the same passes."""
+        return (self.merchant, self.program, self.design, self.brand.key, self.apple_overrides)
+
     def stamp_card(self, filled: int) -> StampCard | None:
         """The card with `filled` stamps, as it is drawn; None when the look has no stamp grid."""
         if self.design.strip_mode != "stamps":
@@ -144,6 +149,11 @@ def merchant_facts(merchant: Merchant) -> MerchantFacts:
 def programs_with(session: Session, template_id: str) -> list[str]:
     """The programs that use a template."""
     return list(session.scalars(select(Program.id).where(Program.template_id == template_id)))
+
+
+def programs_of(session: Session, merchant_id: str) -> list[str]:
+    """A merchant's programs."""
+    return list(session.scalars(select(Program.id).where(Program.merchant_id == merchant_id)))
 
 
 def stamp_rules(program: Program) -> StampRules:

@@ -12,6 +12,7 @@ from passes.loyalty.face import FaceField, PassFace
 from passes.loyalty.wording import choose_locale
 from passes.services.cards import Card, card_by_token
 from passes.services.looks import HERO
+from passes.services.phones import mark_served
 from passes.web.artwork import pictures_of
 from passes.web.devices import device_of
 from passes.web.pages import PageBrand, onward, page, wished_locale
@@ -50,7 +51,12 @@ def show(token: str) -> Response:
 def package(token: str) -> Response:
     """The card for Apple Wallet."""
     here = parts()
-    return pkpass_response(here, _card(here, token))
+    card = _card(here, token)
+    response = pkpass_response(here, card)
+    if request.method == "GET":
+        with here.database.writing() as session:
+            mark_served(session, card.pass_id, card.version, here.now(), to_a_phone=False)
+    return response
 
 
 @blueprint.get("/p/<token>/google")

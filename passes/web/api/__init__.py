@@ -3,6 +3,7 @@
 from passes.web.api import (
     api_keys,
     certificates,
+    deliveries,
     images,
     ledger,
     members,
@@ -24,6 +25,7 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
         members,
         ledger,
         issued,
+        deliveries,
         certificates,
     )
     for endpoint in module.routes.endpoints

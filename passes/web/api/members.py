@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from passes.loyalty.stamps import progress
 from passes.services import enrollment, programs
-from passes.services.cards import passes_of
+from passes.services.cards import passes_of, telling_one
 from passes.services.counter import stamps_of
 from passes.services.drafts import ExternalId, MemberDraft, ObjectId
 from passes.services.looks import stamp_rules
@@ -124,7 +124,8 @@ def change(call: Call) -> Reply:
         member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
         check_revision(member.revision)
         draft = call.patched(enrollment.draft_of(member))
-        enrollment.change_member(session, member, draft, call.now)
+        with telling_one(session, call.parts.looks, member.id, call.now):
+            enrollment.change_member(session, member, draft, call.now)
         return Reply(member_view(call, session, member), revision=member.revision)
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import select
 from passes.errors import ForbiddenScope, NotFound
 from passes.services import merchants
 from passes.services.drafts import Contact, MerchantDraft, QuietHours
+from passes.services.fanout import telling
+from passes.services.looks import programs_of
 from passes.store.tables import Merchant
 from passes.web.api.contract import ADMIN, Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page
@@ -72,7 +74,8 @@ def change(call: Call) -> Reply:
         merchant = merchants.find_merchant(session, _own(call))
         check_revision(merchant.revision)
         draft = call.patched(merchants.draft_of(merchant))
-        merchants.change_merchant(session, merchant, draft)
+        with telling(session, programs_of(session, merchant.id), call.now):
+            merchants.change_merchant(session, merchant, draft)
         return _reply(merchant)
 
 

@@ -4,18 +4,38 @@ from datetime import datetime
 
 from flask import Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from certs.google import GoogleIdentity
 from passes.services.cards import Card, card_by_id
+from passes.services.issued import find_pass_row, push_again, void_pass
+from passes.services.trail import trail_of
+from passes.store.tables import Pass
 from passes.web.api.contract import Call, Reply, Routes
 from passes.web.rendering import PKPASS, PassLinks, google_ids, links, pkpass_response
 
 routes = Routes("passes")
 
 
+class StepView(BaseModel):
+    """A step of the trail; `at` is None when it has not happened."""
+
+    step: str
+    at: datetime | None
+
+
 class ApplePassView(BaseModel):
+    """`version` numbers the last change; phones have `served_version`."""
+
     pass_type_identifier: str
     serial_number: str
+    devices: int
+    version: int
+    served_version: int | None
+    last_fetched_at: datetime | None
+    trail: list[StepView]
+    complaint: str | None
+    diagnosis: str
 
 
 class GooglePassView(BaseModel):
@@ -38,8 +58,24 @@ class PassView(BaseModel):
 
 @routes.on("GET", "/passes/<pass_id>", scope="passes:read", answer=PassView)
 def show(call: Call) -> Reply:
-    """Read one pass."""
-    return Reply(_view(call, _card(call)))
+    """Read one pass, with its way to the phones and what most likely ails it."""
+    return _shown(call)
+
+
+@routes.on("POST", "/passes/<pass_id>/push", scope="members:write", answer=PassView)
+def push(call: Call) -> Reply:
+    """Ask the pass's phones to fetch it, even though nothing changed."""
+    with call.parts.database.writing() as session:
+        push_again(session, _row(call, session), call.now)
+    return _shown(call)
+
+
+@routes.on("POST", "/passes/<pass_id>/void", scope="members:write", answer=PassView)
+def void(call: Call) -> Reply:
+    """Void the pass for good: phones show it as void, tills refuse it."""
+    with call.parts.database.writing() as session:
+        void_pass(session, _row(call, session), call.now)
+    return _shown(call)
 
 
 @routes.on("GET", "/passes/<pass_id>.pkpass", scope="passes:read", answer=PKPASS)
@@ -53,7 +89,18 @@ def _card(call: Call) -> Card:
         return card_by_id(session, call.parts.looks, call.merchant_id, call.path["pass_id"])
 
 
-def _view(call: Call, card: Card) -> PassView:
+def _shown(call: Call) -> Reply:
+    with call.parts.database.reading() as session:
+        return Reply(_view(call, session))
+
+
+def _row(call: Call, session: Session) -> Pass:
+    return find_pass_row(session, call.merchant_id, call.path["pass_id"])
+
+
+def _view(call: Call, session: Session) -> PassView:
+    card = card_by_id(session, call.parts.looks, call.merchant_id, call.path["pass_id"])
+    trail = trail_of(session, _row(call, session), call.now)
     identity = call.parts.google
     class_id, object_id = (
         google_ids(identity, card) if isinstance(identity, GoogleIdentity) else (None, None)
@@ -64,7 +111,15 @@ def _view(call: Call, card: Card) -> PassView:
         status="voided" if card.member.voided else "issued",
         locale=card.locale,
         apple=ApplePassView(
-            pass_type_identifier=card.look.pass_type_identifier, serial_number=card.serial_number
+            pass_type_identifier=card.look.pass_type_identifier,
+            serial_number=card.serial_number,
+            devices=trail.devices,
+            version=trail.version,
+            served_version=trail.served_version,
+            last_fetched_at=trail.last_fetched_at,
+            trail=[StepView.model_validate(step, from_attributes=True) for step in trail.steps],
+            complaint=trail.complaint,
+            diagnosis=trail.diagnosis,
         ),
         google=GooglePassView(class_id=class_id, object_id=object_id),
         urls=links(call.parts, card.page_token),

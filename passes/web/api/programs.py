@@ -14,6 +14,7 @@ from passes.services.drafts import (
     ProgramDraft,
     WelcomeDraft,
 )
+from passes.services.fanout import telling
 from passes.services.programs import ACTIVE, ARCHIVED, PAUSED
 from passes.store.tables import Program
 from passes.web.api.contract import Call, Reply, Routes, check_revision
@@ -91,7 +92,8 @@ def change(call: Call) -> Reply:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
         check_revision(program.revision)
         draft = call.patched(programs.draft_of(program))
-        programs.change_program(session, program, draft)
+        with telling(session, [program.id], call.now):
+            programs.change_program(session, program, draft)
     redraw(call.parts, program.id)
     return _reply(call, program)
 

@@ -16,6 +16,7 @@ from passes.services.drafts import (
     StripDraft,
     TemplateDraft,
 )
+from passes.services.fanout import telling
 from passes.services.lint import lint_template
 from passes.services.looks import programs_with
 from passes.store.tables import Template
@@ -101,8 +102,9 @@ def change(call: Call) -> Reply:
         template = templates.find_template(session, call.merchant_id, call.path["template_id"])
         check_revision(template.revision)
         draft = call.patched(templates.draft_of(template))
-        templates.change_template(session, template, draft)
         touched = programs_with(session, template.id)
+        with telling(session, touched, call.now):
+            templates.change_template(session, template, draft)
     for program_id in touched:
         redraw(call.parts, program_id)
     return _reply(template)

@@ -1,0 +1,48 @@
+"""Looking into the outbox, and sending a row on its way again."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy.orm import Session
+
+from passes.errors import NotFound
+from passes.store.outbox import AT_ONCE, WAITING
+from passes.store.tables import Delivery, Pass, Registration
+
+_MAX_ROW = (1 << 63) - 1
+
+
+def list_deliveries(
+    session: Session, merchant_id: str | None, state: str | None, after: int, limit: int
+) -> Sequence[Delivery]:
+    """Rows in the order of their ids; those of a merchant's passes, or all for None."""
+    wanted = _visible(merchant_id).where(Delivery.id > after)
+    if state is not None:
+        wanted = wanted.where(Delivery.state == state)
+    return session.scalars(wanted.order_by(Delivery.id).limit(limit)).all()
+
+
+def retry(session: Session, merchant_id: str | None, delivery_id: str) -> Delivery:
+    """The row waits no longer, with its attempts anew; NotFound for another merchant's."""
+    number = int(delivery_id) if delivery_id.isascii() and delivery_id.isdigit() else 0
+    row = session.scalar(
+        _visible(merchant_id).where(Delivery.id == min(number, _MAX_ROW)).with_for_update()
+    )
+    if row is None:
+        raise NotFound("There is no such delivery; it may have been told meanwhile.")
+    row.state, row.due_at, row.attempts = WAITING, AT_ONCE, 0
+    row.version += 1
+    return row
+
+
+def _visible(merchant_id: str | None) -> Select[Delivery]:
+    return select(Delivery) if merchant_id is None else select(Delivery).where(_of(merchant_id))
+
+
+def _of(merchant_id: str) -> ColumnElement[bool]:
+    """Rows whose phone carries a pass of the merchant."""
+    return exists().where(
+        Registration.device_id == Delivery.target,
+        Pass.id == Registration.pass_id,
+        Pass.merchant_id == merchant_id,
+    )
