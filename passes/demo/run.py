@@ -4,11 +4,8 @@ import json
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +19,7 @@ from sqlalchemy import make_url
 from certs import development
 from certs.errors import CertificateError
 from passes.demo.client import Api, DemoFailed
+from passes.demo.processes import Processes
 from passes.demo.seed import seed
 from passes.services.api_keys import mint_key
 from passes.settings import checked_database_url, process_environment
@@ -29,7 +27,6 @@ from passes.store import schema
 from passes.store.database import Database
 
 _START_LIMIT_S = 60
-_STOP_LIMIT_S = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +78,23 @@ class Ground:
 def demo(port: int, public_url: str | None, database_url: str | None, folder: Path) -> None:
     """Run the whole service here with a demo merchant, until Ctrl-C."""
     try:
-        ground = _prepare(folder, port, public_url, database_url)
-        with _service(ground) as service:
-            _wait_until_ready(ground, service)
-            facts = _facts(ground)
-            _announce(facts)
-            _watch(service)
+        _run(_prepare(folder, port, public_url, database_url))
     except (DemoFailed, CertificateError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _run(ground: Ground) -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
+    processes = Processes(ground.folder / "log", ground.environment)
+    try:
+        _serve(ground, processes)
+        facts = _facts(ground)
+        _announce(facts)
+        processes.watch()
+    except KeyboardInterrupt:
+        click.echo("\nStopping.")
+    finally:
+        processes.stop()
 
 
 def _prepare(folder: Path, port: int, public_url: str | None, database_url: str | None) -> Ground:
@@ -112,43 +118,14 @@ def _prepare(folder: Path, port: int, public_url: str | None, database_url: str 
     return Ground(folder, port, base_url, database_url, environment, files.root)
 
 
-@contextmanager
-def _service(ground: Ground) -> Iterator[subprocess.Popen[bytes]]:
-    """gunicorn in a session of its own, ended with the block whatever happens."""
+def _serve(ground: Ground, processes: Processes) -> None:
+    """The web server, until it answers."""
     schema.migrate(Database(ground.database_url))
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app()"]
-    options = ["--config", "python:passes.web.server", "--bind", f"127.0.0.1:{ground.port}"]
-    signal.signal(signal.SIGTERM, _interrupt)
-    service = subprocess.Popen(  # noqa: S603  # our own command
-        [*command, *options], env=dict(ground.environment), start_new_session=True
-    )
-    try:
-        yield service
-    except KeyboardInterrupt:
-        click.echo("\nStopping.")
-    finally:
-        _stop(service)
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _stop(service: subprocess.Popen[bytes]) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    service.terminate()
-    try:
-        service.wait(_STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        service.kill()
-
-
-def _wait_until_ready(ground: Ground, service: subprocess.Popen[bytes]) -> None:
+    options = ("--config", "python:passes.web.server", "--bind", f"127.0.0.1:{ground.port}")
+    processes.start("web server", "gunicorn", "wsgi:app()", *options)
     give_up = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < give_up:
-        if service.poll() is not None:
-            raise DemoFailed("The web server ended while starting; its reason stands above.")
+        processes.check()
         try:
             if requests.get(f"{ground.local_url}/readyz", timeout=2).ok:
                 return
@@ -156,6 +133,10 @@ def _wait_until_ready(ground: Ground, service: subprocess.Popen[bytes]) -> None:
             pass
         time.sleep(0.1)
     raise DemoFailed(f"The web server is not ready after {_START_LIMIT_S} s.")
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _facts(ground: Ground) -> dict[str, Any]:
@@ -232,11 +213,6 @@ def _announce(facts: Mapping[str, Any]) -> None:
         "  To import a certificate from Apple: passmint certs import YOUR_CERTIFICATE.cer\n"
         "\n  Ctrl-C ends it.\n"
     )
-
-
-def _watch(service: subprocess.Popen[bytes]) -> None:
-    code = service.wait()
-    raise DemoFailed(f"The web server ended by itself (exit code {code}).")
 
 
 def _require_free(port: int) -> None:
