@@ -29,6 +29,7 @@ def test_what_goes_in_comes_out(recurring: dict[str, bytes], unique: dict[str, b
         assert archive.testzip() is None
         read = {name: archive.read(name) for name in archive.namelist()}
     assert read == recurring | fresh
+    assert list(read) == [*recurring, *fresh]
 
 
 def test_unzip_finds_no_fault(tmp_path: Path) -> None:
