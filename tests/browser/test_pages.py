@@ -1,0 +1,228 @@
+"""The pages in a real browser: joining without script, layout, direction, contrast, focus."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from certs.development import DevelopmentFiles
+from passes.store.database import Database
+from passes.web.application import create_app
+from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Clock, Door, Service, assemble
+
+CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
+ENROLMENT = {
+    "fields": [{"key": "first_name", "required": True}, {"key": "email"}, {"key": "birthday"}],
+    "consents": [
+        {"purpose": "terms", "text": "I accept the terms.", "required": True},
+        {"purpose": "marketing_wallet", "text": "Tell me about offers."},
+    ],
+}
+# Every visible text with less contrast than WCAG 2.2 AA asks, as "text: ratio".
+PALE_TEXTS = """() => {
+  const channel = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const luminance = ([r, g, b]) =>
+    0.2126 * channel(r / 255) + 0.7152 * channel(g / 255) + 0.0722 * channel(b / 255);
+  const ground = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const pale = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const pair = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))];
+    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    if (ratio < 4.5) pale.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return pale;
+}"""
+# Every visible element that stands out of the window, also where its box cuts it off.
+OUTSIDE = """() => [...document.querySelectorAll("body *")]
+  .filter(e => e.checkVisibility() && !e.closest("pre, .spoken, .skip, svg"))
+  .filter(e => {
+    const box = e.getBoundingClientRect();
+    return box.right > innerWidth + 1 || box.left < -1 || e.scrollWidth > e.clientWidth + 1
+      && getComputedStyle(e).overflow === "hidden";
+  })
+  .map(e => e.outerHTML.slice(0, 80))"""
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium found: install it or set CHROMIUM_PATH"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def service(
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    identities: DevelopmentFiles,
+    google_account: Path,
+) -> Service:
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("browser") / "passmint.db")
+    parts = assemble(Database(f"sqlite:///{path}"), Clock(), identities, google_account)
+    app = create_app(parts)
+    client = app.test_client()
+    return Service(app, parts, client, Door(client, OPERATOR_KEY))
+
+
+@pytest.fixture(scope="module")
+def origin(service: Service) -> Iterator[str]:
+    """The service over real HTTP."""
+    server = make_server("127.0.0.1", 0, service.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def shop(service: Service) -> dict[str, Any]:
+    """Paths of pages by what they show."""
+    door = service.merchant("shop")
+    program = service.program(
+        door, slug="shop", enrolment=ENROLMENT, terms="One stamp a day.", welcome={"stamps": 1}
+    )
+    pages = {"join": "/j/shop", "nothing": "/j/nothing", "manual": "/docs"}
+    for name, stamps in (("started", 2), ("ready", 3)):
+        consents = [{"purpose": "terms", "granted": True}]
+        person = {"first_name": "x" * 200}
+        member = service.member(door, program, person=person, consents=consents)
+        service.stamp(member, stamps)
+        pages[name] = member["pass"]["urls"]["landing"].removeprefix(PUBLIC_URL)
+    return pages
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    """A small iPhone whose browser runs no script."""
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, user_agent=IPHONE, java_script_enabled=False
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_a_visitor_joins_without_script_and_without_a_third_party(
+    phone: BrowserContext, origin: str, shop: dict[str, Any]
+) -> None:
+    page = phone.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(origin + shop["join"])
+    page.get_by_label("First name").fill("Žofie")
+    page.get_by_label("E-mail").fill("nobody")
+    page.get_by_role("button", name="Get my card").click()
+    assert page.get_by_text("This is not an e-mail address.").is_visible()
+    assert page.get_by_text("Please tick this box").is_visible()
+    assert page.get_by_label("First name").input_value() == "Žofie"
+    page.get_by_label("E-mail").fill("zofie@example.com")
+    page.get_by_label("Day").fill("7")
+    page.get_by_label("Month").select_option("July")
+    page.get_by_label("Year").fill("1990")
+    page.get_by_label("I accept the terms.").check()
+    page.get_by_role("button", name="Get my card").click()
+    assert "/p/" in page.url
+    assert page.get_by_text("Žofie").is_visible()
+    assert page.get_by_role("img", name="1 of 10 stamps").is_visible()
+    assert page.get_by_text("3 more until Cookie").is_visible()
+    assert page.get_by_role("link", name="Add to Apple Wallet").is_visible()
+    assert phone.cookies() == []
+    assert all(url.startswith((origin, "data:,")) for url in asked)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("locale", ["en", "he"])
+def test_no_page_is_wider_than_its_window(
+    page: Page, origin: str, shop: dict[str, Any], width: int, locale: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    for name, path in shop.items():
+        page.goto(f"{origin}{path}?lang={locale}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate(OUTSIDE) == [], name
+
+
+def test_hebrew_pages_begin_on_the_right(page: Page, origin: str, shop: dict[str, Any]) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    for locale, begins_left in (("en", True), ("he", False)):
+        page.goto(f"{origin}{shop['started']}?lang={locale}")
+        logo, balance = (
+            page.locator(".logo").bounding_box(),
+            page.locator(".balance").bounding_box(),
+        )
+        assert logo
+        assert balance
+        assert (logo["x"] < balance["x"]) is begins_left
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(page: Page, origin: str, shop: dict[str, Any], scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    for name, path in shop.items():
+        page.goto(origin + path)
+        assert page.evaluate(PALE_TEXTS) == [], name
+    page.goto(origin + shop["join"])
+    page.get_by_role("button").click()
+    assert page.get_by_role("alert").is_visible()
+    assert page.evaluate(PALE_TEXTS) == []
+
+
+def test_whoever_uses_the_keyboard_sees_where_they_are(
+    page: Page, origin: str, shop: dict[str, Any]
+) -> None:
+    page.goto(origin + shop["join"])
+    reached = set()
+    stops = page.locator("input:not([type=hidden]), select, button, summary, a")
+    for _ in range(stops.count()):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        reached.add(focused.evaluate("e => e.tagName"))
+        assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert reached >= {"INPUT", "SELECT", "BUTTON", "SUMMARY", "A"}
+
+
+def test_no_page_complains_in_the_console(page: Page, origin: str, shop: dict[str, Any]) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    for name in ("join", "started", "ready", "manual"):
+        page.goto(origin + shop[name])
+    assert complaints == []
