@@ -206,12 +206,13 @@ def _validated(model: type[Model], text: bytes) -> Model:
         raise Invalid(faults_of(error)) from error
 
 
-def _merge(target: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
-    merged = dict(target)
+def _merge(target: object, changes: dict[str, object]) -> dict[str, object]:
+    merged = dict(target) if isinstance(target, dict) else {}
     for name, value in changes.items():
-        before = merged.get(name)
-        if isinstance(value, dict) and isinstance(before, dict):
-            merged[name] = _merge(before, value)
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            merged[name] = _merge(merged.get(name), value)
         else:
             merged[name] = value
     return merged
