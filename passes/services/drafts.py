@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -84,8 +85,13 @@ def _uri(text: str) -> str:
     return text
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads hundreds of files
+
+
 def _timezone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in _timezones():
         raise ValueError("must be an IANA time zone such as Europe/Budapest")
     return text
 
