@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, make_url, text
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from branding.cache import PieceCache
 from certs import development
-from certs.apple import load_identities
-from certs.authority import load_authority
-from certs.google import load_google_identity
+from certs.apple import Keyring, load_identities
+from certs.authority import Authority, load_authority
+from certs.google import GoogleIdentity, load_google_identity
 from passes.services import counter
 from passes.services.api_keys import mint_key
 from passes.settings import Settings
@@ -75,8 +77,10 @@ class Door:
         return self.send("PATCH", path, json=document, **options)
 
     def upload(self, data: bytes, purpose: str = "logo", name: str = "logo.png") -> TestResponse:
-        form = {"file": (io.BytesIO(data), name), "purpose": purpose}
-        return self.send("POST", "/images", data=form, content_type="multipart/form-data")
+        form = {"file": FileStorage(io.BytesIO(data), name), "purpose": purpose}
+        boundary, body = encode_multipart(form)  # in memory: the client leaves its files open
+        content_type = f"multipart/form-data; boundary={boundary}"
+        return self.send("POST", "/images", data=body, content_type=content_type)
 
 
 @dataclass(frozen=True)
@@ -141,16 +145,26 @@ def assemble(
         "PASSMINT_PUBLIC_URL": PUBLIC_URL,
         "PASSMINT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
     } | {f"PASSMINT_{name}": value for name, value in settings.items()}
-    authority = load_authority(identities.authority)
+    authority, keyring, google = _identity(identities, google_account)
     return Parts(
         settings=Settings.read(environ),
         database=database,
-        keyring=load_identities(identities.certificates, authority, None, clock()),
+        keyring=keyring,
         authority=authority,
-        google=load_google_identity(google_account, development.GOOGLE_ISSUER_ID),
+        google=google,
         now=clock,
         artwork=PieceCache(16 << 20),
     )
+
+
+@cache
+def _identity(
+    identities: development.DevelopmentFiles, google_account: Path
+) -> tuple[Authority, Keyring, GoogleIdentity]:
+    """Read once for the whole run: each key takes its time."""
+    authority = load_authority(identities.authority)
+    keyring = load_identities(identities.certificates, authority, None, datetime.now(UTC))
+    return authority, keyring, load_google_identity(google_account, development.GOOGLE_ISSUER_ID)
 
 
 def logo_png(colour: str = "#17453b", size: int = 600) -> bytes:
