@@ -14,14 +14,13 @@ from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 
 from passes.services import phones
 from passes.services.cards import card_by_serial
 from passes.services.phones import Registered
 from passes.web.parts import Parts, parts
 from passes.web.rendering import PKPASS, pkpass
+from passes.web.throttle import throttle
 
 blueprint = Blueprint("apple_devices", __name__, url_prefix="/apple/v1")
 
@@ -117,8 +116,7 @@ def log() -> Response:
 
 def install(app: Flask) -> None:
     """Lets an application speak with phones. The one open door that writes is throttled."""
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    limiter.limit(_LOGS_PER_ADDRESS)(log_blueprint)
+    throttle(app, log_blueprint, _LOGS_PER_ADDRESS, ["POST"])
     app.register_blueprint(blueprint)
     app.register_blueprint(log_blueprint)
 

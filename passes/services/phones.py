@@ -218,7 +218,7 @@ def _since(session: Session, pass_type: str, tag: str | None) -> int | None:
 #   [2024-07-08 10:22:35 +0200] Web service error for T (URL): Response to 'What changed?' …
 _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d?:\d\d:\d\d(?:[ \u202f][AP]M)? [+-]\d{4})\]\s*")
 _TYPE = re.compile(r"(?:pass type |for )(pass\.[\w.-]+)")
-_SERIAL = re.compile(r"serial number ['\u2018\"]?([^,'\u2019\")\s]+)")
+_SERIAL = re.compile(r"serial number ['\u2018\"]?([^,;'\u2019\")\s]+)")
 _ERROR = re.compile(r"encountered error|web service error|authentication failure", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

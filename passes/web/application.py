@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask
 
-from passes.web import card, docs, envelope, join, operations, pages, pictures, problems
+from passes.web import card, docs, envelope, join, operations, pages, pictures, problems, throttle
 from passes.web.api import ENDPOINTS
 from passes.web.api.contract import mount
 from passes.web.parts import Parts, attach
@@ -23,5 +23,6 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(api)
     for room in (join, card, pictures, docs, operations):
         app.register_blueprint(room.blueprint)
-    join.limit_joins(app)
+    throttle.install(app)
+    throttle.throttle(app, join.blueprint, join.JOINS_PER_ADDRESS, ["POST"])
     return app

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, Response, request, url_for
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Blueprint, Response, request, url_for
 from sqlalchemy import select
 
 from passes.errors import NotFound
@@ -49,12 +47,6 @@ class Offer:
     def hero(self) -> str:
         """SHA-256 of the picture of a new card."""
         return self.pictures.get((HERO, self.welcome_stamps)) or self.pictures[HERO, 0]
-
-
-def limit_joins(app: Flask) -> None:
-    """At most so many joins per address; each process counts for itself."""
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    limiter.limit(JOINS_PER_ADDRESS, methods=["POST"])(blueprint)
 
 
 @blueprint.get("/j/<slug>")

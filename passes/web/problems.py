@@ -21,6 +21,7 @@ _MACHINES = ("/v1/", "/apple/", "/google/")  # who calls there reads problem doc
 
 log = structlog.get_logger()
 
+_RETRY_AFTER_S = 600  # phones come back by themselves; a certificate takes its time to renew
 _NOTHING: Mapping[str, object] = {}
 _HTTP_CODES = {
     400: "malformed_body",
@@ -114,7 +115,10 @@ def answer(
         document["errors"] = [
             {"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in faults
         ]
-    return Response(json.dumps(document), status, content_type=MEDIA_TYPE)
+    response = Response(json.dumps(document), status, content_type=MEDIA_TYPE)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    return response
 
 
 def _is_read_by_a_person() -> bool:
