@@ -21,7 +21,7 @@ _MAX_BYTES = 50 << 20  # unpacked
 _OUTSIDE_MANIFEST = frozenset({"manifest.json", "signature"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Package:
     """The files of a pass that could be opened, and its pass.json."""
 
@@ -57,6 +57,13 @@ class Package:
     @property
     def voided(self) -> bool:
         return self.document.get("voided") is True
+
+    @property
+    def code(self) -> str:
+        """The message of the first barcode, which tills read; empty without one."""
+        codes = self.document.get("barcodes")
+        first = codes[0] if isinstance(codes, list) and codes else None
+        return str(first.get("message", "")) if isinstance(first, dict) else ""
 
     @property
     def manifest(self) -> bytes:

@@ -16,14 +16,6 @@ class Event:
     kind: str
     text: str
 
-    def as_json(self) -> dict[str, object]:
-        return {
-            "number": self.number,
-            "at": self.at.isoformat(),
-            "kind": self.kind,
-            "text": self.text,
-        }
-
 
 @dataclass(slots=True)
 class Trail:

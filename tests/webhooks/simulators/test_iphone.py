@@ -223,8 +223,8 @@ def test_a_fetch_that_failed_is_not_forgotten(life: Life) -> None:
             lambda: WebAnswer(401, {}),
             (
                 r"Get pass task \(pass type [\w.]+, serial number CARD-1, if-modified-since "
-                r"Sun, 22 Nov 2026 10:00:01 GMT; with web service url https://cards.example/apple\) "
-                "encountered error: Authentication failure"
+                "Sun, 22 Nov 2026 10:00:01 GMT; with web service url "
+                r"https://cards.example/apple\) encountered error: Authentication failure"
             ),
         ),
         ("P", lambda: WebAnswer(200, {}, b"junk"), "Received invalid pass data"),

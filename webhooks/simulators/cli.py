@@ -1,0 +1,85 @@
+"""`passmint simulate`: a wallet in the box, for everybody without an Apple account."""
+
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+import click
+
+from certs.errors import CertificateError
+from webhooks.simulators.server import Ports, Simulator, running_simulator
+from webhooks.simulators.till import Till
+from webhooks.simulators.web import HttpWeb
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--page-port", default=8090, show_default=True, help="The page with the phones.")
+@click.option("--apns-port", default=8092, show_default=True, help="The local APNs (HTTPS).")
+@click.option("--control-port", default=8091, show_default=True, help="What APNs is to answer.")
+@click.option(
+    "--authority",
+    type=_FILE,
+    default=Path("var/certs/authority.pem"),
+    show_default=True,
+    help="The root and intermediate that the phones trust.",
+)
+@click.option(
+    "--apns-ca-file",
+    type=_FILE,
+    default=Path("var/apns/ca.pem"),
+    show_default=True,
+    help="Written: the authority of the local APNs, for PASSMINT_APNS_CA.",
+)
+@click.option(
+    "--service-url",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="Where the till finds the service's API.",
+)
+@click.option(
+    "--api-key-file",
+    type=_FILE,
+    help="A file with an API key (scope ledger:write); without it nothing can be stamped.",
+)
+def simulate(
+    page_port: int,
+    apns_port: int,
+    control_port: int,
+    authority: Path,
+    apns_ca_file: Path,
+    service_url: str,
+    api_key_file: Path | None,
+) -> None:
+    """Run a local APNs and virtual iPhones on this machine, until Ctrl-C."""
+    ended = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    till = Till(service_url.rstrip("/"), api_key_file, HttpWeb) if api_key_file else None
+    ports = Ports(apns_port, control_port, page_port)
+    try:
+        with running_simulator(authority, apns_ca_file, ports, till, _now) as simulator:
+            simulator.fleet.buy("Your iPhone")
+            _announce(simulator)
+            ended.wait()
+    except CertificateError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on 127.0.0.1 ({error.strerror}); choose other ports."
+        ) from error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _announce(simulator: Simulator) -> None:
+    click.echo(f"Phones        {simulator.page_url}")
+    click.echo(f"APNs control  {simulator.control_url}/__sim/pushes")
+    click.echo("\nFor the worker:\n")
+    click.echo(f"  PASSMINT_APNS_URL={simulator.apns.url}")
+    click.echo(f"  PASSMINT_APNS_CA={simulator.apns.ca_file}")
+    click.echo("\nCtrl-C ends it.")

@@ -1,0 +1,238 @@
+"""The page that shows the phones live, and the same as JSON for tests and curl.
+
+    GET  /                          the page
+    GET  /live                      an event whenever something changed
+    GET  /phones                    all phones
+    GET  /phones/{id}               one phone
+    GET  /phones/{id}/card.png      ?serial=
+    GET  /phones/{id}/icon.png      ?serial=
+    POST /phones                    {name}
+    POST /phones/{id}/add           {url}
+    POST /phones/{id}/refresh
+    POST /phones/{id}/remove        {serial}
+    POST /phones/{id}/stamp         {serial}
+    POST /phones/{id}/switch        {name: automatic, rationing or offline; on: true or false}
+
+`serial` may be left out: the newest card. A browser's forms lead back to the page, all else is
+answered in JSON.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from threading import Event
+from typing import cast
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+)
+from flask.typing import ResponseReturnValue
+
+from webhooks.simulators.fleet import Fleet
+from webhooks.simulators.iphone import IPhone
+from webhooks.simulators.picture import card_picture
+from webhooks.simulators.till import Till, TillError
+from webhooks.simulators.views import phone_json
+from webhooks.simulators.wallet import Card
+
+_LOOK_S = 0.2
+_HEARTBEAT = 50  # looks
+_MAX_BODY = 64 << 10
+_DESK = "passmint-desk"
+_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+phones = Blueprint("phones", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the page shows and does. Without a till nothing is stamped; `ended` ends live lines."""
+
+    fleet: Fleet
+    till: Till | None
+    ended: Event
+
+
+def create_page(desk: Desk) -> Flask:
+    """The page of a fleet, as an application of its own."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.extensions[_DESK] = desk
+    app.register_blueprint(phones)
+    return app
+
+
+@phones.before_request
+def only_from_this_page() -> None:
+    """Other sites open in the same browser must not press our buttons."""
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin not in {None, request.host_url.rstrip("/")}:
+        abort(HTTPStatus.FORBIDDEN)
+
+
+@phones.after_app_request
+def protect(response: Response) -> Response:
+    """Nothing foreign on the page, nothing of it elsewhere."""
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@phones.get("/")
+def show() -> str:
+    desk = _desk()
+    shown = [phone_json(phone) for phone in desk.fleet.all()]
+    return render_template("phones.html", phones=shown, can_stamp=desk.till is not None)
+
+
+@phones.get("/live")
+def live() -> Response:
+    return Response(_versions(_desk()), mimetype="text/event-stream")
+
+
+@phones.get("/phones")
+def index() -> Response:
+    return jsonify({"phones": [phone_json(phone) for phone in _desk().fleet.all()]})
+
+
+@phones.post("/phones")
+def buy() -> ResponseReturnValue:
+    return _reply(_desk().fleet.buy(_given("name") or "iPhone"), HTTPStatus.CREATED)
+
+
+@phones.get("/phones/<phone_id>")
+def one(phone_id: str) -> Response:
+    return jsonify(phone_json(_phone(phone_id)))
+
+
+@phones.post("/phones/<phone_id>/add")
+def add(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    findings = phone.add_link(_given("url"))
+    refused = any(finding.fatal for finding in findings)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK
+    return _reply(phone, status, findings=[str(finding) for finding in findings])
+
+
+@phones.post("/phones/<phone_id>/refresh")
+def refresh(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    phone.refresh()
+    return _reply(phone)
+
+
+@phones.post("/phones/<phone_id>/remove")
+def remove(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    phone.remove(_card(phone, _given("serial")).key)
+    return _reply(phone)
+
+
+@phones.post("/phones/<phone_id>/switch")
+def switch(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    switches = {
+        "automatic": phone.set_automatic,
+        "rationing": phone.set_rationing,
+        "offline": phone.set_offline,
+    }
+    turn = switches.get(_given("name"))
+    if turn is None:
+        abort(HTTPStatus.UNPROCESSABLE_ENTITY, "There are automatic, rationing and offline.")
+    turn(_given("on").lower() == "true")
+    return _reply(phone)
+
+
+@phones.post("/phones/<phone_id>/stamp")
+def stamp(phone_id: str) -> ResponseReturnValue:
+    phone, till = _phone(phone_id), _desk().till
+    if till is None:
+        abort(HTTPStatus.NOT_FOUND, "There is no till: start with --api-key-file.")
+    try:
+        said, status = till.stamp(_card(phone, _given("serial")).package.code), HTTPStatus.OK
+    except TillError as error:
+        said, status = str(error), HTTPStatus.BAD_GATEWAY
+    phone.wallet.say("till", said)
+    return _reply(phone, status, said=said)
+
+
+@phones.get("/phones/<phone_id>/card.png")
+def card_png(phone_id: str) -> Response:
+    card = _card(_phone(phone_id), request.args.get("serial", ""))
+    return Response(card_picture(card.package), mimetype="image/png")
+
+
+@phones.get("/phones/<phone_id>/icon.png")
+def icon_png(phone_id: str) -> Response:
+    card = _card(_phone(phone_id), request.args.get("serial", ""))
+    return Response(card.package.picture("icon"), mimetype="image/png")
+
+
+def _versions(desk: Desk) -> Iterator[str]:
+    """A server-sent event for each change, and a comment now and then to keep the line open."""
+    known, looks = -1, 0
+    while not desk.ended.is_set():
+        version = desk.fleet.version()
+        if version != known:
+            known, looks = version, 0
+            yield f"data: {version}\n\n"
+        elif looks >= _HEARTBEAT:
+            looks = 0
+            yield ": still here\n\n"
+        looks += 1
+        desk.ended.wait(_LOOK_S)
+
+
+def _desk() -> Desk:
+    return cast("Desk", current_app.extensions[_DESK])
+
+
+def _phone(phone_id: str) -> IPhone:
+    phone = _desk().fleet.phone(phone_id)
+    if phone is None:
+        abort(HTTPStatus.NOT_FOUND, "There is no such phone.")
+    return phone
+
+
+def _card(phone: IPhone, serial: str) -> Card:
+    """The card with this serial number, or the newest one."""
+    cards = list(phone.wallet.cards.values())
+    wanted = [card for card in cards if serial in {"", card.package.serial_number}]
+    if not wanted:
+        abort(HTTPStatus.NOT_FOUND, "There is no such card on this phone.")
+    return wanted[-1]
+
+
+def _given(key: str) -> str:
+    """A value of the form or the JSON body, as text; empty when it is not there."""
+    if not request.is_json:
+        return request.form.get(key, "").strip()
+    document = request.get_json()
+    value = document.get(key, "") if isinstance(document, dict) else ""
+    return str(value).strip()
+
+
+def _reply(
+    phone: IPhone, status: HTTPStatus = HTTPStatus.OK, **more: object
+) -> ResponseReturnValue:
+    """The phone as JSON, or the page again after a form; its errands are begun at once."""
+    _desk().fleet.wake()
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return redirect(f"/#{phone.id}", HTTPStatus.SEE_OTHER)
+    return jsonify(phone_json(phone) | more), status

@@ -1,0 +1,74 @@
+"""A phone as plain values: what the page's template and the JSON interface show."""
+
+from webhooks.simulators.iphone import IPhone
+from webhooks.simulators.strict import AREAS, fields_of
+from webhooks.simulators.trail import Event
+from webhooks.simulators.wallet import Card, Notice, WebService
+
+_TRAIL = 40
+
+
+def phone_json(phone: IPhone) -> dict[str, object]:
+    """Everything to be seen of a phone; cards oldest first, events newest first."""
+    wallet = phone.wallet
+    return {
+        "id": phone.id,
+        "name": phone.name,
+        "version": wallet.trail.newest,
+        "automatic": phone.automatic,
+        "rationing": phone.rationing,
+        "offline": phone.offline,
+        "cards": [_card(one) for one in list(wallet.cards.values())],
+        "services": [_service(one) for one in list(wallet.services.values())],
+        "lock_screen": [_notice(one) for one in reversed(list(wallet.lock_screen))],
+        "trail": [_event(one) for one in reversed(list(wallet.trail.events)[-_TRAIL:])],
+    }
+
+
+def _card(card: Card) -> dict[str, object]:
+    package = card.package
+    fields = [field for area in AREAS for field in fields_of(package.document, area)]
+    front = [field for area in AREAS[:-1] for field in fields_of(package.document, area)]
+    return {
+        "serial_number": package.serial_number,
+        "pass_type_identifier": package.pass_type,
+        "organization_name": package.organization_name,
+        "description": package.description,
+        "voided": package.voided,
+        "registered": card.registered,
+        "last_modified": card.last_modified,
+        "updated_at": card.updated_at.isoformat() if card.updated_at else None,
+        "fields": {str(one.get("key")): one.get("value") for one in fields},
+        "spoken": ", ".join(f"{one.get('label', '')} {one.get('value')}".strip() for one in front),
+    }
+
+
+def _service(service: WebService) -> dict[str, object]:
+    return {
+        "url": service.url,
+        "pass_type_identifier": service.pass_type,
+        "device": service.device,
+        "push_token": service.push_token,
+        "tag": service.tag,
+        "automatic": service.automatic,
+        "ration_level": service.ration.level,
+    }
+
+
+def _notice(notice: Notice) -> dict[str, object]:
+    return {
+        "at": notice.at.isoformat(),
+        "time": f"{notice.at:%H:%M}",
+        "title": notice.title,
+        "text": notice.text,
+    }
+
+
+def _event(event: Event) -> dict[str, object]:
+    return {
+        "number": event.number,
+        "at": event.at.isoformat(),
+        "time": f"{event.at:%H:%M:%S}",
+        "kind": event.kind,
+        "text": event.text,
+    }
