@@ -12,8 +12,10 @@ import json
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
+from werkzeug.datastructures import Headers
 
 from passes.services import phones
 from passes.services.cards import card_by_serial
@@ -21,6 +23,9 @@ from passes.services.phones import Registered
 from passes.web.parts import Parts, parts
 from passes.web.rendering import PKPASS, pkpass
 from passes.web.throttle import throttle
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 blueprint = Blueprint("apple_devices", __name__, url_prefix="/apple/v1")
 
@@ -80,7 +85,7 @@ def latest(pass_type: str, serial_number: str) -> Response:
         if found is None:
             return _refusal(here, pass_type)
         if _phone_has(found):
-            return _dated(Response(status=HTTPStatus.NOT_MODIFIED), found, here.now())
+            return _dated(_NotModified(status=HTTPStatus.NOT_MODIFIED), found, here.now())
         card = card_by_serial(session, here.looks, pass_type, serial_number)
     response = _dated(Response(pkpass(here, card), content_type=PKPASS), found, here.now())
     response.headers["Cache-Control"] = "private, no-cache"
@@ -119,6 +124,15 @@ def install(app: Flask) -> None:
     throttle(app, log_blueprint, _LOGS_PER_ADDRESS, ["POST"])
     app.register_blueprint(blueprint)
     app.register_blueprint(log_blueprint)
+
+
+class _NotModified(Response):
+    """A 304 that keeps its Last-Modified, which werkzeug would take off; phones remember it."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = self.headers["Last-Modified"]
+        return headers
 
 
 def _authorized(found: Registered | None) -> Registered | None:

@@ -14,7 +14,7 @@ from passes.wallets import apple, google
 from passes.web import metrics
 from passes.web.parts import Parts
 
-PKPASS = "application/vnd.apple.pkpass"
+PKPASS = apple.MEDIA_TYPE
 
 
 class PassLinks(BaseModel):

@@ -544,8 +544,8 @@ def test_g5_the_log_cannot_be_read(scene: Scene) -> None:
         (
             (
                 "[2024-07-08 10:22:35 AM +0200] Web service error for pass.com.example.x "
-                "(https://cards.example/apple): Response to 'What changed?' request included 1 serial "
-                "numbers but the lastUpdated tag (7) remained the same."
+                "(https://cards.example/apple): Response to 'What changed?' request included 1 "
+                "serial numbers but the lastUpdated tag (7) remained the same."
             ),
             "error",
             "pass.com.example.x",
