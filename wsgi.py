@@ -24,6 +24,7 @@ from webhooks import apple_devices
 from webhooks.cli import outside_commands
 from webhooks.couriers.apns import Apns
 from webhooks.desks import AppleDesk
+from webhooks.simulators.cli import simulate
 from webhooks.worker import Rounds, Terms, Worker
 
 _CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
@@ -123,5 +124,9 @@ def cli() -> None:
 
 
 cli.add_command(certs)
+cli.add_command(simulate)
 for command in (*commands.COMMANDS, *outside_commands(compose_worker)):
     cli.add_command(command)
+
+if __name__ == "__main__":
+    cli()

@@ -27,6 +27,7 @@ from passes.store import schema
 from passes.store.database import Database
 
 _START_LIMIT_S = 60
+_PATIENCE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,23 @@ class Ground:
     database_url: str
     environment: Mapping[str, str]
     root_certificate: Path
+    authority: Path
+
+    @property
+    def phones_port(self) -> int:
+        return self.port + 1
+
+    @property
+    def control_port(self) -> int:
+        return self.port + 2
+
+    @property
+    def apns_port(self) -> int:
+        return self.port + 3
+
+    @property
+    def phones_url(self) -> str:
+        return f"http://127.0.0.1:{self.phones_port}/"
 
     @property
     def facts_file(self) -> Path:
@@ -89,6 +107,7 @@ def _run(ground: Ground) -> None:
     try:
         _serve(ground, processes)
         facts = _facts(ground)
+        _start_phones(ground, processes, facts)
         _announce(facts)
         processes.watch()
     except KeyboardInterrupt:
@@ -98,7 +117,8 @@ def _run(ground: Ground) -> None:
 
 
 def _prepare(folder: Path, port: int, public_url: str | None, database_url: str | None) -> Ground:
-    _require_free(port)
+    for number in range(port, port + 4):
+        _require_free(number)
     folder.mkdir(parents=True, exist_ok=True)
     files = development.mint(folder / "certs", datetime.now(UTC))
     account = development.mint_google(folder / "certs")
@@ -115,7 +135,7 @@ def _prepare(folder: Path, port: int, public_url: str | None, database_url: str 
         "PASSMINT_GOOGLE_SERVICE_ACCOUNT": str(account.resolve()),
         "PASSMINT_GOOGLE_ISSUER_ID": development.GOOGLE_ISSUER_ID,
     }
-    return Ground(folder, port, base_url, database_url, environment, files.root)
+    return Ground(folder, port, base_url, database_url, environment, files.root, files.authority)
 
 
 def _serve(ground: Ground, processes: Processes) -> None:
@@ -123,16 +143,44 @@ def _serve(ground: Ground, processes: Processes) -> None:
     schema.migrate(Database(ground.database_url))
     options = ("--config", "python:passes.web.server", "--bind", f"127.0.0.1:{ground.port}")
     processes.start("web server", "gunicorn", "wsgi:app()", *options)
+    _await(processes, f"{ground.local_url}/readyz", "The web server")
+
+
+def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]) -> None:
+    """A local APNs with a virtual iPhone that has the card, and the worker that pushes to it."""
+    key_file, ca_file = ground.folder / "api_key", ground.folder / "certs" / "apns-ca.pem"
+    key_file.touch(mode=0o600)
+    key_file.write_text(facts["api_key"], encoding="ascii")
+    processes.start(
+        "wallet in the box",
+        *("wsgi", "simulate", "--service-url", ground.local_url),
+        *("--page-port", str(ground.phones_port), "--control-port", str(ground.control_port)),
+        *("--apns-port", str(ground.apns_port), "--apns-ca-file", str(ca_file)),
+        *("--authority", str(ground.authority), "--api-key-file", str(key_file)),
+    )
+    phones = f"{ground.phones_url}phones"
+    _await(processes, phones, "The wallet in the box")
+    worker_needs = {
+        "PASSMINT_APNS_URL": f"https://127.0.0.1:{ground.apns_port}",
+        "PASSMINT_APNS_CA": str(ca_file.resolve()),
+    }
+    processes.start("worker", "wsgi", "worker", **worker_needs)
+    phone = requests.get(phones, timeout=_PATIENCE_S).json()["phones"][0]["id"]
+    requests.post(f"{phones}/{phone}/add", json={"url": facts["pkpass_url"]}, timeout=_PATIENCE_S)
+
+
+def _await(processes: Processes, url: str, what: str) -> None:
+    """Until the address answers."""
     give_up = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < give_up:
         processes.check()
         try:
-            if requests.get(f"{ground.local_url}/readyz", timeout=2).ok:
+            if requests.get(url, timeout=2).ok:
                 return
         except requests.RequestException:
             pass
         time.sleep(0.1)
-    raise DemoFailed(f"The web server is not ready after {_START_LIMIT_S} s.")
+    raise DemoFailed(f"{what} is not ready after {_START_LIMIT_S} s.")
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
@@ -194,6 +242,8 @@ def _links(ground: Ground, member: dict[str, Any]) -> dict[str, Any]:
         "pkpass_url": card["urls"]["apple"],
         "google_url": card["urls"]["google"],
         "docs_url": f"{ground.base_url}/docs",
+        "phones_url": ground.phones_url,
+        "apns_control_url": f"http://127.0.0.1:{ground.control_port}",
     }
 
 
@@ -202,12 +252,14 @@ def _announce(facts: Mapping[str, Any]) -> None:
         ("Join", facts["join_url"]),
         ("Card", facts["card_url"]),
         ("Apple Wallet file", facts["pkpass_url"]),
+        ("Virtual iPhone", facts["phones_url"]),
         ("API key", facts["api_key"]),
         ("API documentation", facts["docs_url"]),
     )
     click.echo("\nPassmint runs. Everything below is also in demo.json.\n")
     for name, value in rows:
         click.echo(f"  {name:<19}{value}")
+    click.echo("\n  Press Stamp on the virtual iPhone's page and watch the card change.")
     click.echo(
         "\n  These passes are signed by a development identity: real phones refuse them.\n"
         "  To import a certificate from Apple: passmint certs import YOUR_CERTIFICATE.cer\n"
