@@ -90,7 +90,7 @@ def protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
@@ -175,13 +175,13 @@ def stamp(phone_id: str) -> ResponseReturnValue:
 @phones.get("/phones/<phone_id>/card.png")
 def card_png(phone_id: str) -> Response:
     card = _card(_phone(phone_id), request.args.get("serial", ""))
-    return Response(card_picture(card.package), mimetype="image/png")
+    return _png(card_picture(card.package))
 
 
 @phones.get("/phones/<phone_id>/icon.png")
 def icon_png(phone_id: str) -> Response:
     card = _card(_phone(phone_id), request.args.get("serial", ""))
-    return Response(card.package.picture("icon"), mimetype="image/png")
+    return _png(card.package.picture("icon") or b"")
 
 
 def _versions(desk: Desk) -> Iterator[str]:
@@ -226,6 +226,14 @@ def _given(key: str) -> str:
     document = request.get_json()
     value = document.get(key, "") if isinstance(document, dict) else ""
     return str(value).strip()
+
+
+def _png(picture: bytes) -> Response:
+    """For ever under an address that names the edition (?v=), else for this moment."""
+    response = Response(picture, mimetype="image/png")
+    if "v" in request.args:
+        response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
 
 
 def _reply(

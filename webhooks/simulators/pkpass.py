@@ -66,6 +66,11 @@ class Package:
         return str(first.get("message", "")) if isinstance(first, dict) else ""
 
     @property
+    def edition(self) -> str:
+        """A short name of exactly this version of the pass."""
+        return hashlib.sha256(self.manifest).hexdigest()[:12]
+
+    @property
     def manifest(self) -> bytes:
         """What tells two packages apart."""
         return self.files.get("manifest.json", b"")

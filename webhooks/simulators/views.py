@@ -34,6 +34,7 @@ def _card(card: Card) -> dict[str, object]:
         "pass_type_identifier": package.pass_type,
         "organization_name": package.organization_name,
         "description": package.description,
+        "edition": package.edition,
         "voided": package.voided,
         "registered": card.registered,
         "last_modified": card.last_modified,
