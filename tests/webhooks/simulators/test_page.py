@@ -120,7 +120,10 @@ def test_what_does_not_exist_is_told_so(room: Room) -> None:
 def test_other_sites_cannot_press_the_buttons(room: Room) -> None:
     url = f"/phones/{room.phone.id}/refresh"
     assert room.client.post(url, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert room.client.post(url, headers={"Origin": "null"}).status_code == 403
     assert room.client.post(url, headers={"Origin": "http://localhost"}).status_code == 200
+    # Under no-referrer a browser would send its own forms with Origin: null.
+    assert room.client.get("/").headers["Referrer-Policy"] == "same-origin"
     assert room.client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
