@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -85,8 +85,11 @@ def _claimed(session: Session, merchant_id: str, key: str, act: str, now: dateti
         session.execute(text(f"SET LOCAL lock_timeout = {_WAIT_MS}"))
     row = {"merchant_id": merchant_id, "key": key, "fingerprint": act, "created_at": now}
     try:
-        outcome = session.execute(
-            insert(IdempotentRequest).values(status=0, body="", **row).on_conflict_do_nothing()
+        mine = session.scalar(
+            insert(IdempotentRequest)
+            .values(status=0, body="", **row)
+            .on_conflict_do_nothing()
+            .returning(IdempotentRequest.key)
         )
     except OperationalError as error:
         raise Conflict(
@@ -94,5 +97,4 @@ def _claimed(session: Session, merchant_id: str, key: str, act: str, now: dateti
         ) from error
     if postgresql:
         session.execute(text("SET LOCAL lock_timeout = 0"))
-    assert isinstance(outcome, CursorResult)  # noqa: S101  # what an INSERT gives
-    return outcome.rowcount == 1
+    return mine is not None
