@@ -122,15 +122,13 @@ class Daemon:
         self._wallet.say("list", f"What changed? {count} card(s) (200, tag {changes.tag})")
         if changes.serials and changes.tag == service.tag:
             self._complain_about(service, complaints.same_tag(count, changes.tag))
-        # The first list, asked without a tag, names every card: that claims no change.
-        why = "push" if service.tag is not None else "user"
         service.tag = changes.tag
         for serial in changes.serials:
             card = self._wallet.cards.get((service.pass_type, serial))
             if card is None or not service.keeps(card):
                 self._complain_about(service, complaints.unregistered(serial))
             else:
-                self._wallet.ask("fetch", card, why)
+                self._wallet.ask("fetch", card, "push")
 
     # The latest pass -----------------------------------------------------------------------------
 

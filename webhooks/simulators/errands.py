@@ -22,7 +22,7 @@ class Errand:
 
 @dataclass(slots=True)
 class Due:
-    """When an errand is due; `why` is push (listed, for a fetch) or user."""
+    """When an errand is due; `why` is user, or push: a push came, or the list named the card."""
 
     at: datetime
     why: str

@@ -117,6 +117,26 @@ def test_a_connection_says_goodbye_after_so_many_answers(apns: Apns, client: H2C
     assert client.goodbye.last_stream_id == 3
 
 
+def test_pushes_after_the_last_that_counted_hold_no_connection_open(
+    apns: Apns, client: H2Client
+) -> None:
+    apns.script.add(Rule(Answer("goaway", delay_s=0.05), next=1), Rule(Answer("stall")))
+    client.send(TOPIC)
+    client.send(TOPIC)
+    client.receive_to_the_end()
+    assert client.goodbye
+
+
+def test_pushes_before_it_are_still_answered(apns: Apns, client: H2Client) -> None:
+    apns.script.add(Rule(Answer(delay_s=0.05), next=1), Rule(Answer("goaway")))
+    slow = client.send(TOPIC)
+    client.send(TOPIC)
+    client.receive_to_the_end()
+    assert client.goodbye
+    assert client.goodbye.last_stream_id == slow
+    assert client.replies[slow].status == 200
+
+
 def test_a_stalled_push_is_recorded_and_never_answered(apns: Apns, client: H2Client) -> None:
     apns.script.add(Rule(Answer("stall"), next=1))
     stalled = client.send(TOPIC)
