@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
-from passes.services.looks import read_look
+from passes.services.looks import read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
@@ -20,13 +20,15 @@ BATCH = 1000  # the counter of the pass type is locked while a batch is written
 def telling(session: Session, program_ids: Collection[str], now: datetime) -> Iterator[None]:
     """Whatever the block changes of these programs' looks is told to all their phones.
 
-    A change that no pass shows starts nothing.
+    A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
     before = {program_id: read_look(session, program_id).shown for program_id in program_ids}
     yield
     session.flush()
     for program_id, shown in before.items():
-        if read_look(session, program_id).shown != shown:
+        look = read_look(session, program_id)
+        if look.shown != shown:
+            require_sound(look)
             begin_fan_out(session, program_id, now)
 
 

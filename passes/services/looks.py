@@ -22,12 +22,16 @@ from passes.loyalty.face import (
     Design,
     FaceLink,
     FieldDesign,
+    MemberFacts,
     MerchantFacts,
     ProgramFacts,
+    compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.services.images import keep_picture
 from passes.store.tables import Image, Merchant, Picture, Program, ProgramPicture, Template
+from passes.wallets import apple
+from passes.wallets.faults import Fault
 
 _KEPT = 256  # programs whose look one process remembers
 
@@ -80,6 +84,19 @@ class Look:
             return None
         stops = frozenset(m.at for m in self.program.rules.milestones)
         return StampCard(self.program.rules.card_size, filled, stops, ready=filled in stops)
+
+
+def require_sound(look: Look) -> None:
+    """PassInvalid, with every fault, when phones would refuse cards of this look."""
+    rules = look.program.rules
+    found: dict[Fault, None] = {}
+    for stamps in (0, *(milestone.at for milestone in rules.milestones), rules.card_size):
+        member = MemberFacts(code="0" * 16, stamps=stamps, first_name="Anna", last_name="Kiss")
+        face = compute_face(look.merchant, look.program, look.design, member, look.locale)
+        faults = apple.faults_of(face, look.apple_overrides, look.pass_type_identifier)
+        found |= dict.fromkeys(faults)
+    if found:
+        raise apple.PassInvalid(found)
 
 
 class LookBook:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     CursorResult,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -53,11 +54,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A claimed row that has to wait: until when, and why."""
+    """A claimed row that has to wait: until when, and why.
+
+    `held` when the other side asked for the wait, so that no new change cuts it short.
+    """
 
     row: int
     due_at: datetime
     why: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def enqueue(
     """Puts every (target, queue) that the query selects into the outbox; returns how many.
 
     A row that waits already is renewed: due at once, with the smaller priority and attempts anew,
-    whether it gave up or is being told at this moment.
+    whether it gave up or is being told at this moment. A wait that the other side asked for stays.
     """
     chosen = targets.subquery()
     target, queue = chosen.c[0], chosen.c[1]
@@ -95,6 +100,7 @@ def enqueue(
             literal(AT_ONCE, Delivery.due_at.type),
             literal(now, Delivery.waiting_since.type),
             literal(0),
+            literal(False),
         )
         .where(literal(True))  # SQLite needs a WHERE before ON CONFLICT
         .order_by(target)  # the same order everywhere, so that two changes cannot deadlock
@@ -109,6 +115,7 @@ def enqueue(
         "due_at",
         "waiting_since",
         "attempts",
+        "held",
     )
     statement = insert(Delivery).from_select(columns, source)
     renewed = statement.on_conflict_do_update(
@@ -121,7 +128,7 @@ def enqueue(
                 else_=statement.excluded.priority,
             ),
             "state": WAITING,
-            "due_at": AT_ONCE,
+            "due_at": case((Delivery.held, Delivery.due_at), else_=AT_ONCE),
             "attempts": 0,
         },
     )

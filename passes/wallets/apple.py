@@ -8,10 +8,10 @@ in package.
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from html import escape
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Protocol
 
 from pydantic_core import to_json
 from wallet.models import Barcode, Field, Pass, StoreCard
@@ -22,7 +22,12 @@ from certs.apple import AppleIdentity
 from passes.errors import FieldFault, Invalid
 from passes.loyalty.face import FaceBarcode, FaceField, PassFace
 from passes.wallets.apple_document import LEGACY_FORMATS
-from passes.wallets.apple_rules import check_overrides, faults, is_sound_field
+from passes.wallets.apple_rules import (
+    check_overrides,
+    document_faults,
+    faults,
+    is_sound_field,
+)
 from passes.wallets.faults import Fault
 from passes.wallets.package import pack
 
@@ -59,6 +64,21 @@ class PassFacts:
     overrides: Mapping[str, object] = field(default_factory=dict)
 
 
+class Signatory(Protocol):
+    """Who signs, as far as it stands in the pass."""
+
+    @property
+    def pass_type_identifier(self) -> str: ...
+
+    @property
+    def team_identifier(self) -> str: ...
+
+
+class _Sample(NamedTuple):
+    pass_type_identifier: str
+    team_identifier: str
+
+
 class PassInvalid(Invalid):
     """A pass that phones would refuse, with every reason; nothing was signed."""
 
@@ -79,6 +99,16 @@ def build(
     pass.json and manifest.json follow from the arguments alone; the signature carries its time.
     """
     return LoyaltyPass(face, facts, identity, pieces).create(identity)
+
+
+def faults_of(
+    face: PassFace, overrides: Mapping[str, object], pass_type_identifier: str
+) -> tuple[Fault, ...]:
+    """Everything phones would refuse in a card with this face, before anybody has one."""
+    facts = PassFacts("sample", "-" * 32, "https://sample.example/apple", "https://sample.example")
+    signatory = _Sample(pass_type_identifier, "A" * 10)
+    card = LoyaltyPass(face, replace(facts, overrides=overrides), signatory, ())
+    return document_faults(card.json_dict())
 
 
 def pass_json(face: PassFace, facts: PassFacts, identity: AppleIdentity) -> bytes:
@@ -150,7 +180,7 @@ class LoyaltyPass(Pass):
         self,
         face: PassFace,
         facts: PassFacts,
-        identity: AppleIdentity,
+        identity: Signatory,
         pieces: Sequence[Piece],
     ) -> None:
         self.card = LoyaltyCard(face, facts.card_url)

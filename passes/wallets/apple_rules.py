@@ -51,7 +51,12 @@ def faults(
     """
     if fields_checked and fits_one_card(cast("Areas", document["storeCard"])):
         document = {**document, "storeCard": {}}
-    return tuple(map(_explained, faults_in(DOCUMENT, document))) + _picture_faults(pieces)
+    return document_faults(document) + _picture_faults(pieces)
+
+
+def document_faults(document: Mapping[str, object]) -> tuple[Fault, ...]:
+    """Everything wrong with a pass.json by itself."""
+    return tuple(map(_explained, faults_in(DOCUMENT, document)))
 
 
 def is_sound_field(field: Mapping[str, object]) -> bool:

@@ -61,9 +61,13 @@ def google_link(here: Parts, card: Card) -> str:
     """The short save link of a card; Unavailable while there is no usable Google identity."""
     identity = google_identity(here)
     class_id, object_id = google_ids(identity, card)
-    return google.save_link(
-        identity, class_id, object_id, now=card.created_at, save_url=here.settings.google_save_url
-    )
+    save_url = here.settings.google_save_url
+    try:
+        return google.save_link(
+            identity, class_id, object_id, now=card.created_at, save_url=save_url
+        )
+    except google.GoogleWalletError as error:
+        raise Unavailable(str(error), code="google_unavailable") from error
 
 
 def google_identity(here: Parts) -> GoogleIdentity:

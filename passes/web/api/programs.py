@@ -15,6 +15,7 @@ from passes.services.drafts import (
     WelcomeDraft,
 )
 from passes.services.fanout import telling
+from passes.services.looks import read_look, require_sound
 from passes.services.programs import ACTIVE, ARCHIVED, PAUSED
 from passes.store.tables import Program
 from passes.web.api.contract import Call, Reply, Routes, check_revision
@@ -100,9 +101,11 @@ def change(call: Call) -> Reply:
 
 @routes.on("POST", "/programs/<program_id>/activate", scope="programs:write", answer=ProgramView)
 def activate(call: Call) -> Reply:
-    """Open the program for joining. Its pictures are drawn and stored first."""
+    """Open the program for joining, once its passes can be signed. Its pictures are drawn first."""
     with call.parts.database.reading() as session:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
+        require_sound(read_look(session, program.id))
+    call.parts.keyring.identity(program.pass_type_identifier, call.now)
     redraw(call.parts, program.id)
     return _move(call, ACTIVE)
 
