@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
@@ -128,6 +128,8 @@ class H2Client:
                 self.replies[stream].reset = code
             case ConnectionTerminated():
                 self.goodbye = event
+                # h2 hears no more after a goodbye; proper clients wait for what was accepted.
+                self.h2.state_machine.state = ConnectionState.CLIENT_OPEN
             case RemoteSettingsChanged(changed_settings=settings):
                 if SettingCodes.MAX_CONCURRENT_STREAMS in settings:
                     self.max_streams = settings[SettingCodes.MAX_CONCURRENT_STREAMS].new_value
