@@ -47,11 +47,17 @@ class Database:
             raise Conflict("Somebody changed it at the same moment: read it again.") from error
 
     @contextmanager
-    def writing_connection(self) -> Iterator[Connection]:
-        """The same without ORM, for migrations."""
+    def migrating(self) -> Iterator[Connection]:
+        """A writing transaction that may rebuild tables.
+
+        SQLite alters a table by making it anew: meanwhile rows of others point nowhere, so foreign
+        keys are checked at the end, and nothing is kept when one is broken.
+        """
         writing = self.engine.connect().execution_options(**{_WRITING: True})
-        with writing as connection, connection.begin():
+        with writing as connection, _foreign_keys_unchecked(connection), connection.begin():
             yield connection
+            if connection.dialect.name == "sqlite":
+                _check_foreign_keys(connection)
 
     def ping(self) -> None:
         """Raises when the database does not answer."""
@@ -83,6 +89,26 @@ def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) ->
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def _foreign_keys_unchecked(connection: Connection) -> Iterator[None]:
+    """On SQLite only. The pragma has no effect inside a transaction, hence the driver's own."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"The migration breaks foreign keys: {broken}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

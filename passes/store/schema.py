@@ -24,7 +24,7 @@ def migrate(database: Database) -> str:
     One transaction: it either all happens or nothing does. SQLite's write lock, or an advisory
     lock of PostgreSQL, lets the others wait.
     """
-    with database.writing_connection() as connection:
+    with database.migrating() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         _upgrade(connection)
