@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -178,6 +179,8 @@ class Program(Base):
     terms: Mapped[str] = mapped_column(Text)
     enrolment: Mapped[dict[str, Any]]
     limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    google_sync: Mapped[str] = mapped_column(server_default="none", default="none")
+    google_error: Mapped[str | None]
     created_at: Mapped[datetime]
 
     __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
@@ -244,7 +247,9 @@ class Pass(Base):
     """A card in somebody's wallet. Token and serial never change; `code` is replaced on reissue.
 
     `version` numbers the last change among all of its pass type, `modified_s` is its second (Unix
-    time, growing with every change); `served_version` the newest that any phone has.
+    time, growing with every change); `served_version` the newest that any phone has. At Google the
+    object is none, pending, synced or failed; `google_version` and `google_balance` are what it
+    shows, `google_saved` tells whether anybody holds it.
     """
 
     __tablename__ = "passes"
@@ -271,6 +276,11 @@ class Pass(Base):
     served_version: Mapped[int | None] = mapped_column(BigInteger)
     downloaded_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]
+    google_sync: Mapped[str] = mapped_column(server_default="none", default="none")
+    google_error: Mapped[str | None]
+    google_version: Mapped[int | None] = mapped_column(BigInteger)
+    google_balance: Mapped[str | None]
+    google_saved: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class PassTypeCounter(Base):
@@ -374,7 +384,8 @@ class Delivery(Base):
     """A line of the outbox: somebody has to be told. One per target, however much changed.
 
     `version` grows with every change; `lease_version` is the one a worker is telling now.
-    `due_at` is AT_ONCE, or when a retry may start; `waiting_since` is the oldest untold change.
+    `due_at` is AT_ONCE, or when a retry may start, and no new change cuts the wait short when it is
+    `held`; `waiting_since` is the oldest untold change.
     """
 
     __tablename__ = "deliveries"
@@ -391,6 +402,7 @@ class Delivery(Base):
     priority: Mapped[int]
     state: Mapped[str]
     due_at: Mapped[datetime]
+    held: Mapped[bool]
     waiting_since: Mapped[datetime]
     attempts: Mapped[int]
     lease_owner: Mapped[str | None]
@@ -420,6 +432,36 @@ class FanOut(Base):
     after_pass_id: Mapped[str]
     changed: Mapped[int]
     created_at: Mapped[datetime]
+
+
+class GoogleNotice(Base):
+    """A change Google was asked to show on the lock screen: three a day and pass are allowed."""
+
+    __tablename__ = "google_notices"
+    __table_args__ = (Index(None, "pass_id", "sent_at"),)
+
+    id: Mapped[int] = mapped_column(_ROW_NUMBER, primary_key=True)
+    pass_id: Mapped[str] = mapped_column(ForeignKey("passes.id"))
+    sent_at: Mapped[datetime]
+
+
+class GoogleNonce(Base):
+    """A callback that was taken: the same one again changes nothing."""
+
+    __tablename__ = "google_nonces"
+
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class RateBucket(Base):
+    """What is left of a rate that all workers share, as of `refilled_at`."""
+
+    __tablename__ = "rate_buckets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    tokens: Mapped[float]
+    refilled_at: Mapped[datetime]
 
 
 class Transaction(Base):

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("due_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("waiting_since", UtcDateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_owner", sa.String(), nullable=True),

@@ -1,0 +1,173 @@
+"""What Google has to be told, and what became of it: objects of passes, classes of programs.
+
+An object exists at Google from its holder's first tap on, because ids can never be deleted there.
+Once it is saved it follows every change; an object nobody holds is brought up to date at the tap.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from passes.store import outbox
+from passes.store.tables import Delivery, GoogleNotice, Pass, Program
+
+GOOGLE = "google"
+NONE, PENDING, SYNCED, FAILED = "none", "pending", "synced", "failed"
+OBJECT, CLASS = "object:", "class:"
+
+NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
+_DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a pass stands at Google; `trouble` is why its delivery waits, if it was tried in vain."""
+
+    sync: str
+    is_current: bool
+    error: str | None
+    trouble: str | None
+    saved: bool
+
+
+def standing(session: Session, pass_id: str) -> Standing:
+    row = session.execute(
+        select(
+            Pass.google_sync,
+            Pass.google_version,
+            Pass.version,
+            Pass.google_error,
+            Pass.google_saved,
+            Delivery.last_error,
+        )
+        .outerjoin(
+            Delivery, (Delivery.courier == GOOGLE) & (Delivery.target == literal(OBJECT) + Pass.id)
+        )
+        .where(Pass.id == pass_id)
+    ).one()
+    current = row.google_sync == SYNCED and row.google_version == row.version
+    return Standing(row.google_sync, current, row.google_error, row.last_error, row.google_saved)
+
+
+def want_object(session: Session, pass_id: str, now: datetime) -> None:
+    """The holder tapped: the object has to be at Google as soon as possible, in its newest state.
+
+    Asking again while it is on its way changes nothing.
+    """
+    if standing(session, pass_id).sync == PENDING and _waits(session, OBJECT + pass_id):
+        return
+    session.execute(
+        update(Pass).where(Pass.id == pass_id).values(google_sync=PENDING, google_error=None)
+    )
+    target = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(Pass.id == pass_id)
+    outbox.enqueue(session, GOOGLE, target, outbox.AT_THE_TILL, now)
+
+
+def want_class(session: Session, program_id: str, now: datetime) -> None:
+    """The program's class has to be brought up to date."""
+    session.execute(update(Program).where(Program.id == program_id).values(google_sync=PENDING))
+    target = select(literal(CLASS) + Program.id, literal(GOOGLE)).where(Program.id == program_id)
+    outbox.enqueue(session, GOOGLE, target, outbox.BY_HAND, now)
+
+
+def tell_google(session: Session, passes: ColumnElement[bool], priority: int, now: datetime) -> int:
+    """Objects that somebody holds follow a change; returns how many are on their way."""
+    held = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(passes, Pass.google_saved)
+    return outbox.enqueue(session, GOOGLE, held, priority, now)
+
+
+def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
+    """Whether Google would still show a change of this pass on the lock screen today."""
+    sent = session.scalar(
+        select(func.count()).where(
+            GoogleNotice.pass_id == pass_id, GoogleNotice.sent_at > now - _DAY
+        )
+    )
+    return (sent or 0) < NOTICES_PER_DAY
+
+
+def is_news(session: Session, pass_id: str, balance: str, now: datetime) -> bool:
+    """Whether the holder should be notified: the balance changed, and the day's quota is open."""
+    row = session.execute(
+        select(Pass.google_balance, Pass.google_saved).where(Pass.id == pass_id)
+    ).one()
+    changed = row.google_balance is not None and row.google_balance != balance
+    return changed and row.google_saved and may_notify(session, pass_id, now)
+
+
+def has_class(session: Session, program_id: str, now: datetime) -> bool:
+    """Whether the program's class has ever been taken; when not, it is put on its way."""
+    sync, waiting = session.execute(
+        select(Program.google_sync, Delivery.id)
+        .outerjoin(
+            Delivery,
+            (Delivery.courier == GOOGLE) & (Delivery.target == literal(CLASS) + Program.id),
+        )
+        .where(Program.id == program_id)
+    ).one()
+    if sync != SYNCED and waiting is None:
+        want_class(session, program_id, now)
+    return bool(sync == SYNCED)
+
+
+def book_object(
+    session: Session, pass_id: str, version: int, balance: str, now: datetime, *, notified: bool
+) -> None:
+    """Google has this version of the object."""
+    session.execute(
+        update(Pass)
+        .where(Pass.id == pass_id)
+        .values(
+            google_sync=SYNCED, google_error=None, google_version=version, google_balance=balance
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if notified:
+        session.add(GoogleNotice(pass_id=pass_id, sent_at=now))
+
+
+def book_class(session: Session, program_id: str) -> None:
+    """Google has the program's class."""
+    session.execute(
+        update(Program)
+        .where(Program.id == program_id)
+        .values(google_sync=SYNCED, google_error=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def book_failure(session: Session, target: str, why: str) -> None:
+    """Google will not take it in this form."""
+    values = {"google_sync": FAILED, "google_error": why}
+    if target.startswith(OBJECT):
+        statement = update(Pass).where(Pass.id == target.removeprefix(OBJECT)).values(values)
+    else:
+        program = Program.id == target.removeprefix(CLASS)
+        statement = update(Program).where(program).values(values)
+    session.execute(statement.execution_options(synchronize_session=False))
+
+
+def mark_held(session: Session, pass_ids: Iterable[str], *, saved: bool) -> None:
+    """What a reconciliation with Google found: who holds an object now."""
+    session.execute(
+        update(Pass)
+        .where(Pass.id.in_(list(pass_ids)))
+        .values(google_saved=saved)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_old_notices(session: Session, now: datetime) -> None:
+    session.execute(delete(GoogleNotice).where(GoogleNotice.sent_at < now - _DAY))
+
+
+def _waits(session: Session, target: str) -> bool:
+    row = session.scalar(
+        select(Delivery.id).where(
+            Delivery.courier == GOOGLE, Delivery.target == target, Delivery.state == outbox.WAITING
+        )
+    )
+    return row is not None
