@@ -6,7 +6,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench bench-scale lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -29,6 +29,9 @@ format: .venv/dev ## Put the code in shape
 
 bench: .venv/dev ## Measure the speed (minutes; also written to var/bench.json)
 	@$(BIN)/python -m benchmarks
+
+bench-scale: .venv/dev ## Show that a million passes cost no more than a thousand (minutes)
+	@$(BIN)/python -m benchmarks.scale
 
 lock: $(UV) ## Renew the pinned dependencies
 	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
