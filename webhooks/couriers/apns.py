@@ -5,8 +5,10 @@ connection to APNs", "Updating a Pass". Not for: when to try again (see retry).
 """
 
 import itertools
+import math
 import re
 import select
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +23,11 @@ from webhooks.couriers.outcomes import Gone, Halted, Outcome
 
 __all__ = ["Apns", "Push"]
 
+# Enough for 5,000 a second at 40 ms; with more, libcurl's handles outgrow the processor's cache.
+MAX_IN_FLIGHT = 200
+
 _TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: of variable length, do not assume one
+_AT_ONCE = 50  # pushes started before they are sent, so that APNs works while we prepare the next
 _LONGEST_WAIT_S = 1.0
 _CATCH_UP_S = 0.05  # of the pace, after waiting a little too long
 _WEEK_S = 7 * 86_400.0  # APNs keeps a push for a phone that is off; it stores 30 days at most
@@ -45,7 +51,7 @@ class Apns:
         priority: int = 5,
         timeout_s: float = 10.0,
         expiration_s: float = _WEEK_S,
-        max_in_flight: int = 500,
+        max_in_flight: int = MAX_IN_FLIGHT,
         pace: float | None = None,
     ) -> None:
         self._terms = Terms(
@@ -116,12 +122,13 @@ class Apns:
         return self._lines[topic]
 
     def _feed(self, lines: Sequence[Line]) -> None:
-        """Start what has room, one push of each line in turn, as fast as the pace allows."""
-        while ready := [line for line in lines if line.has_room]:
-            for line in ready:
-                if not self._pace.take():
-                    return
-                line.start_next()
+        """Start some of what has room, evenly shared among the lines, as the pace allows."""
+        ready = [line for line in lines if line.has_room]
+        most = self._pace.room()
+        if ready and most:
+            share = min(max(most // len(ready), 1), _AT_ONCE)
+            for line in ready[:most]:
+                self._pace.use(line.start(share))
 
     def _wait(self, lines: Sequence[Line]) -> None:
         """Until something arrives, a timer of libcurl ends, or the pace allows the next push."""
@@ -149,15 +156,17 @@ class _Pace:
         self._gap_s = 1 / per_s if per_s else 0.0
         self._next_at = 0.0
 
-    def take(self) -> bool:
-        """Whether one more may go now."""
+    def room(self) -> int:
+        """How many may go now."""
         if not self._gap_s:
-            return True
+            return sys.maxsize
         now = time.monotonic()
-        if now < self._next_at:
-            return False
-        self._next_at = max(self._next_at, now - _CATCH_UP_S) + self._gap_s
-        return True
+        self._next_at = max(self._next_at, now - _CATCH_UP_S)
+        return max(math.ceil((now - self._next_at) / self._gap_s), 0)
+
+    def use(self, count: int) -> None:
+        """So many went."""
+        self._next_at += count * self._gap_s
 
     def wait_s(self) -> float:
         """Until the next one may go."""

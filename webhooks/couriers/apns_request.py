@@ -46,7 +46,6 @@ class Request(pycurl.Curl):
         super().__init__()
         self.push = Push(0, "", "")
         self.tries = 0
-        self._prefix = f"{terms.url}/3/device/"
         self._headers: list[str] = []
         self._body = bytearray()
         self._prepare(terms)
@@ -54,7 +53,9 @@ class Request(pycurl.Curl):
 
     def _prepare(self, terms: Terms) -> None:
         self.setopt(pycurl.NOSIGNAL, 1)
+        self.setopt(pycurl.URL, terms.url)
         self.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
+        self.setopt(pycurl.PROXY, "")  # whatever the environment says
         self.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         self.setopt(pycurl.PIPEWAIT, 1)
         self.setopt(pycurl.TIMEOUT_MS, max(int(terms.timeout_s * 1000), 1))
@@ -82,18 +83,18 @@ class Request(pycurl.Curl):
         """Be the request of this push; the same list of headers costs nothing again."""
         self.push, self.tries = push, tries
         self._body.clear()
-        self.setopt(pycurl.URL, self._prefix + push.token)
+        self.setopt(pycurl.REQUEST_TARGET, f"/3/device/{push.token}")
         if self._headers is not headers:
             self._headers = headers
             self.setopt(pycurl.HTTPHEADER, headers)
 
     @property
     def status(self) -> int:
-        return int(self.getinfo(pycurl.RESPONSE_CODE))
+        return self.getinfo(pycurl.RESPONSE_CODE)
 
     @property
     def is_http2(self) -> bool:
-        return bool(self.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0)
+        return self.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0
 
     @property
     def was_sent(self) -> bool:
@@ -103,7 +104,7 @@ class Request(pycurl.Curl):
     @property
     def queued_us(self) -> int:
         """How long it waited in libcurl for a stream of the connection."""
-        return int(self.getinfo(pycurl.QUEUE_TIME_T))
+        return self.getinfo(pycurl.QUEUE_TIME_T)
 
     def answer(self) -> Answer:
         """What came back, once all of it has."""
