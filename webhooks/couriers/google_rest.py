@@ -1,0 +1,314 @@
+"""The courier to Google Wallet: desired states and messages in, outcomes out, over its REST API.
+
+Source: Google Wallet REST reference, loyaltyclass and loyaltyobject. Not for: making the documents
+(passes.wallets.google), when to try again (retry).
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Literal
+
+from webhooks.couriers.google_answers import Act, Answer, Slower, Synced, judge, verdict
+from webhooks.couriers.google_line import Line
+from webhooks.couriers.google_token import SharedToken
+from webhooks.couriers.outcomes import Halted, Later, Outcome
+
+__all__ = ["GoogleRest", "Held", "Kind", "Message", "Unanswered", "Upsert"]
+
+Kind = Literal["loyaltyClass", "loyaltyObject"]
+
+_MOST_REQUESTS = 5  # for one notice: PATCH, INSERT and PATCH again, and a new token
+_PAGE = 200
+_LATE = Later("Its turn did not come in time: Google or the queue before it was slow.", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """The full desired state of a class or an object.
+
+    A value of None clears the field at Google. `notify` asks for a notice on the lock screen; a
+    resource that has to be made first is made without one.
+    """
+
+    row: int
+    kind: Kind
+    id: str
+    body: Mapping[str, object] = field(repr=False)
+    notify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to the holders of a class or an object, silent unless `notify`.
+
+    Google keeps every message it is sent: `message_id` tells one that is there already, which is
+    looked up when it is told `again`.
+    """
+
+    row: int
+    kind: Kind
+    id: str
+    message_id: str
+    header: str
+    body: str = field(repr=False)
+    notify: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object as Google lists it; `has_users` is None when it does not tell."""
+
+    id: str
+    has_users: bool | None
+
+
+class Unanswered(Exception):
+    """A question to Google had no good answer; `outcome` says what that means."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(getattr(outcome, "why", ""))
+        self.outcome = outcome
+
+
+Notice = Upsert | Message
+
+
+class GoogleRest:
+    """Delivers notices; `deliver` is for one thread at a time, connections and threads stay.
+
+    `service_account`  its key file, which also names the token service
+    `api_url`          https address of Google Wallet or a stand-in, without a path
+    `wait_for_turn`    returns when the account may send one more request; called by every thread
+    `timeout_s`        for each request, between two bytes of its answer
+    `patience_s`       no request begins later after the begin of `deliver`: the rows' lease has to
+                       last this long and two timeouts more, then nothing old overtakes the new
+    """
+
+    def __init__(
+        self,
+        service_account: Path,
+        *,
+        api_url: str,
+        now: Callable[[], datetime],
+        wait_for_turn: Callable[[], None],
+        timeout_s: float = 10.0,
+        patience_s: float = 30.0,
+        threads: int = 8,
+    ) -> None:
+        """Raises CertificateError (service_account_invalid)."""
+        self._token = SharedToken(service_account)
+        self._api_url = api_url
+        self._now = now
+        self._wait_for_turn = wait_for_turn
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="google")
+        self._mine = threading.local()
+        self._lines: list[Line] = []
+
+    @property
+    def account(self) -> str:
+        """The service account's e-mail address."""
+        return self._token.email
+
+    def deliver(self, notices: Sequence[Notice]) -> Iterator[tuple[Notice, Outcome]]:
+        """Each notice with its outcome, as the answers arrive; in the end every notice had one.
+
+        What concerns the same class or object goes in the order given, one after the other. When
+        Google wants nothing more now (a quota, no permission), the rest is not sent. Left early,
+        the call ends when the requests under way have.
+        """
+        batch = _Batch(time.monotonic() + self._patience_s)
+        chains: dict[str, list[Notice]] = defaultdict(list)
+        for notice in notices:
+            chains[notice.id].append(notice)
+        futures = [self._pool.submit(self._tell_in_order, one, batch) for one in chains.values()]
+        try:
+            for _ in notices:
+                arrived = batch.arrived.get()
+                if isinstance(arrived, BaseException):
+                    raise arrived
+                yield arrived
+        finally:
+            self._abandon(batch, futures)
+
+    def read(self, kind: Kind, resource_id: str) -> Mapping[str, object] | None:
+        """The class or object as Google shows it, None when it is not there; raises Unanswered."""
+        answer = self._asked(f"{kind}/{resource_id}", {})
+        return answer.document if answer else None
+
+    def list_objects(self, class_id: str) -> Iterator[Held]:
+        """All objects of a class, page by page, each a request in its turn; raises Unanswered."""
+        query = {
+            "classId": class_id,
+            "maxResults": str(_PAGE),
+            "fields": "resources(id,hasUsers),pagination",
+        }
+        while answer := self._asked("loyaltyObject", query):
+            yield from _listed(answer.document)
+            token = _next_page(answer.document)
+            if token is None or token == query.get("token"):
+                return
+            query["token"] = token
+
+    def close(self) -> None:
+        """End all threads and connections."""
+        self._pool.shutdown(cancel_futures=True)
+        for line in self._lines:
+            line.close()
+
+    def _tell_in_order(self, notices: Sequence[Notice], batch: "_Batch") -> None:
+        """The notices of one class or object; after one that has to wait, all others wait too."""
+        waiting: Outcome | None = None
+        try:
+            for notice in notices:
+                outcome = waiting or self._tell(notice, batch)
+                if isinstance(outcome, Later):
+                    waiting = outcome
+                if isinstance(outcome, Halted | Slower):
+                    batch.ending = outcome
+                batch.arrived.put((notice, outcome))
+        except BaseException as error:  # noqa: BLE001  # raised again where the outcome is awaited
+            batch.arrived.put(error)
+
+    def _tell(self, notice: Notice, batch: "_Batch") -> Outcome:
+        act, may_renew = _first_act(notice), True
+        if isinstance(notice, Message) and notice.again:
+            known = self._is_known(notice, batch)
+            if known is not None:
+                return known
+        for _ in range(_MOST_REQUESTS):
+            answer = self._in_turn(batch, *_request(notice, act))
+            if not isinstance(answer, Answer):
+                return answer
+            step = judge(answer, act, self.account)
+            if step is Act.RENEW and may_renew:
+                self._line().forget_token()
+                may_renew = False
+            elif step is Act.RENEW:
+                return verdict(answer, self.account)
+            elif isinstance(step, Act):
+                act = step
+            else:
+                return step
+        return Later("Google answers by turns that it is there and that it is not.")
+
+    def _is_known(self, message: Message, batch: "_Batch") -> Outcome | None:
+        """Synced when the message arrived before; None when it is to be sent."""
+        answer = self._in_turn(batch, "GET", f"{message.kind}/{message.id}", None)
+        if not isinstance(answer, Answer):
+            return answer
+        return Synced() if message.message_id in _message_ids(answer.document) else None
+
+    def _in_turn(
+        self, batch: "_Batch", method: str, path: str, body: Mapping[str, object] | None
+    ) -> Answer | Outcome:
+        if over := batch.over():
+            return over
+        self._wait_for_turn()
+        return batch.over() or self._line().send(method, path, body)
+
+    def _asked(self, path: str, query: Mapping[str, str]) -> Answer | None:
+        """The answer to a question; None for 404."""
+        self._wait_for_turn()
+        answer = self._line().send("GET", path, query=query)
+        if isinstance(answer, Answer) and answer.status == 401:  # noqa: PLR2004  # its token ended
+            self._line().forget_token()
+            answer = self._line().send("GET", path, query=query)
+        if not isinstance(answer, Answer):
+            raise Unanswered(answer)
+        if answer.status == 404:  # noqa: PLR2004  # HTTP's own number
+            return None
+        if not answer.is_success:
+            raise Unanswered(verdict(answer, self.account))
+        return answer
+
+    def _line(self) -> Line:
+        """This thread's own."""
+        if not hasattr(self._mine, "line"):
+            self._mine.line = Line(self._token, self._api_url, self._timeout_s, self._now)
+            self._lines.append(self._mine.line)
+        line: Line = self._mine.line
+        return line
+
+    def _abandon(self, batch: "_Batch", futures: Sequence[Future[None]]) -> None:
+        batch.ending = batch.ending or _LATE
+        for future in futures:
+            future.cancel()
+        wait(futures)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One call of `deliver`: until when requests may begin, and why they may not any more."""
+
+    deadline: float
+    ending: Outcome | None = None
+    arrived: "SimpleQueue[tuple[Notice, Outcome] | BaseException]" = field(
+        default_factory=SimpleQueue
+    )
+
+    def over(self) -> Outcome | None:
+        """What becomes of a notice that cannot be sent any more; None as long as it can."""
+        if self.ending is None and time.monotonic() >= self.deadline:
+            return _LATE
+        return self.ending
+
+
+def _first_act(notice: Notice) -> Act:
+    if isinstance(notice, Upsert):
+        return Act.PATCH
+    return Act.NOTIFY if notice.notify else Act.MENTION
+
+
+def _request(notice: Notice, act: Act) -> tuple[str, str, Mapping[str, object]]:
+    """Method, path and body."""
+    if isinstance(notice, Message):
+        return "POST", f"{notice.kind}/{notice.id}/addMessage", _message(notice, act)
+    state = {key: value for key, value in notice.body.items() if key != "notifyPreference"}
+    if notice.kind == "loyaltyClass":
+        state["reviewStatus"] = "UNDER_REVIEW"  # Google refuses the APPROVED it gave itself
+    if act is Act.INSERT:
+        return "POST", notice.kind, {k: value for k, value in state.items() if value is not None}
+    if notice.notify:
+        state["notifyPreference"] = "NOTIFY_ON_UPDATE"
+    return "PATCH", f"{notice.kind}/{notice.id}", state
+
+
+def _message(notice: Message, act: Act) -> Mapping[str, object]:
+    return {
+        "message": {
+            "id": notice.message_id,
+            "header": notice.header,
+            "body": notice.body,
+            "messageType": "TEXT_AND_NOTIFY" if act is Act.NOTIFY else "TEXT",
+        }
+    }
+
+
+def _message_ids(document: Mapping[str, object]) -> set[object]:
+    messages = document.get("messages")
+    listed = messages if isinstance(messages, list) else []
+    return {one.get("id") for one in listed if isinstance(one, dict)}
+
+
+def _listed(document: Mapping[str, object]) -> Iterator[Held]:
+    resources = document.get("resources")
+    for one in resources if isinstance(resources, list) else []:
+        if isinstance(one, dict) and isinstance(one.get("id"), str):
+            has_users = one.get("hasUsers")
+            yield Held(one["id"], has_users if isinstance(has_users, bool) else None)
+
+
+def _next_page(document: Mapping[str, object]) -> str | None:
+    pagination = document.get("pagination")
+    token = pagination.get("nextPageToken") if isinstance(pagination, dict) else None
+    return token if isinstance(token, str) and token else None
