@@ -14,6 +14,9 @@ from passes.web.api.contract import Call, Reply, Routes
 routes = Routes("deliveries")
 
 
+_LAST_ROW = 2**63 - 1  # what a BIGINT holds
+
+
 class DeliveryQuery(BaseModel):
     """Which rows; `after` continues behind the id of the last one seen."""
 
@@ -21,7 +24,7 @@ class DeliveryQuery(BaseModel):
 
     state: Literal["waiting", "gave_up"] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[int, Field(ge=0)] = 0
+    cursor: Annotated[int, Field(ge=0, le=_LAST_ROW)] = 0
 
 
 class DeliveryView(BaseModel):
