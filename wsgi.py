@@ -24,8 +24,11 @@ from webhooks import apple_devices
 from webhooks.cli import outside_commands
 from webhooks.couriers.apns import Apns
 from webhooks.desks import AppleDesk
+from webhooks.rounds import Rounds, Terms
 from webhooks.simulators.cli import simulate
-from webhooks.worker import Rounds, Terms, Worker
+from webhooks.worker import Worker
+
+_LARGEST_BATCH = 500  # of the outbox; no more than a second's pushes
 
 _CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
 
@@ -67,10 +70,11 @@ def compose_worker() -> Worker:
     )
     desk = AppleDesk(courier, settings.push_budget, timedelta(hours=1))
     terms = Terms(
+        batch=max(1, min(_LARGEST_BATCH, int(settings.pushes_per_s))),
         lease=timedelta(seconds=settings.lease_s),
         retry_cap=timedelta(seconds=settings.retry_max_s),
     )
-    return Worker(parts.database, [Rounds(parts.database, desk, now, terms)], now)
+    return Worker(parts.database, [Rounds(parts.database, desk, now, terms)], now, terms)
 
 
 def _parts(settings: Settings) -> Parts:

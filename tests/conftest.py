@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -245,10 +246,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, populate: Populate
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database of its own for each test."""
-    if request.param == "sqlite":
-        yield _sqlite(request)
-    else:
-        yield from _postgresql(request)
+    with database_of_its_own(request) as url:
+        yield url
 
 
 @pytest.fixture
@@ -298,14 +297,20 @@ def door(service: Service) -> Door:
     return service.merchant()
 
 
-def _sqlite(request: pytest.FixtureRequest) -> str:
+@contextmanager
+def database_of_its_own(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of the kind a fixture is parametrised with, as long as it lives."""
+    if request.param == "postgresql":
+        with _postgresql(request.getfixturevalue("postgres_server")) as url:
+            yield url
+        return
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
     template: Path = request.getfixturevalue("sqlite_template")
-    folder: Path = request.getfixturevalue("tmp_path")
-    return f"sqlite:///{shutil.copy(template, folder / 'passmint.db')}"
+    yield f"sqlite:///{shutil.copy(template, folders.mktemp('database') / 'passmint.db')}"
 
 
-def _postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
-    url: str = request.getfixturevalue("postgres_server")
+@contextmanager
+def _postgresql(url: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:

@@ -120,7 +120,7 @@ class AppleDesk:
 
     def book_gone(self, session: Session, notice: Push, gone: Gone, now: datetime) -> bool:
         device = session.scalar(select(Delivery.target).where(Delivery.id == notice.row))
-        return device is None or forget_device(session, device, gone.since, now)
+        return device is None or forget_device(session, device, notice.token, gone.since, now)
 
     def _budget_is_free(
         self, row: Claimed, since: datetime | None, used: int, now: datetime

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from passes.store import outbox
@@ -20,7 +21,7 @@ def announce(
 ) -> int:
     """The passes that match, all of one type, have visibly changed: returns how many phones hear.
 
-    The last call of a use case, because it ends with the pass type's counter (see versions).
+    Locks the passes, then their lines of the outbox; the versions follow at the commit.
     """
     session.flush()
     session.execute(select(Pass.id).where(passes).order_by(Pass.id).with_for_update()).all()
@@ -48,8 +49,9 @@ def begin_fan_out(session: Session, program_id: str, now: datetime) -> None:
 
     A change while an earlier one is under way starts over: every pass is told once.
     """
-    work = session.get(FanOut, program_id)
-    if work is None:
-        session.add(FanOut(program_id=program_id, after_pass_id="", changed=0, created_at=now))
-        return
-    work.after_pass_id, work.changed = "", 0
+    anew = {"after_pass_id": "", "changed": 0}
+    session.execute(
+        insert(FanOut)
+        .values(program_id=program_id, created_at=now, **anew)
+        .on_conflict_do_update(index_elements=["program_id"], set_=anew)
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import case, delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,6 @@ class Registered:
     token: str
     version: int
     modified_s: int
-    served_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,6 @@ def find_pass(session: Session, pass_type: str, serial_number: str) -> Registere
             Pass.authentication_token,
             Pass.version,
             Pass.modified_s,
-            Pass.served_version,
         ).where(Pass.pass_type_identifier == pass_type, Pass.serial_number == serial_number)
     ).one_or_none()
     return Registered(*row) if row else None
@@ -86,9 +84,10 @@ def register(
     ).one_or_none()
     if added is None:
         return False
-    if found.served_version is not None and found.version > found.served_version:
-        phone = select(Device.id, Device.pass_type_identifier).where(Device.id == device_id)
-        outbox.enqueue(session, outbox.APNS, phone, outbox.BY_HAND, now)
+    # Read anew: the registration may have waited for a change that was being committed.
+    changed = exists().where(Pass.id == found.id, Pass.version > Pass.served_version)
+    phone = select(Device.id, Device.pass_type_identifier).where(Device.id == device_id, changed)
+    outbox.enqueue(session, outbox.APNS, phone, outbox.BY_HAND, now)
     record(session, found.merchant_id, "pass.installed", {"pass_id": found.id}, now)
     return True
 
@@ -149,20 +148,31 @@ def mark_listed(session: Session, library_identifier: str, pass_type: str, now: 
 def mark_served(
     session: Session, pass_id: str, version: int, now: datetime, *, to_a_phone: bool
 ) -> None:
-    """A phone (or a browser, at the first download) has been given this version."""
+    """A phone (or a browser, at the first download) has been given this version.
+
+    An answer that took long does not hide a newer one.
+    """
     moment = {"fetched_at": now} if to_a_phone else {"downloaded_at": now}
+    is_newest = or_(Pass.served_version.is_(None), Pass.served_version < version)
     session.execute(
         update(Pass)
         .where(Pass.id == pass_id)
-        .values(served_version=version, **moment)
+        .values(served_version=case((is_newest, version), else_=Pass.served_version), **moment)
         .execution_options(synchronize_session=False)
     )
 
 
-def forget_device(session: Session, device_id: str, since: datetime | None, now: datetime) -> bool:
-    """The phone is gone, says Apple: its registrations go, unless it told a token after `since`."""
+def forget_device(
+    session: Session, device_id: str, push_token: str, since: datetime | None, now: datetime
+) -> bool:
+    """The push token is dead, says Apple: the phone and its registrations go.
+
+    False when the phone told another token meanwhile, or this one again after `since`.
+    """
     device = session.get(Device, device_id, with_for_update=True)
-    if device is None or (since is not None and device.token_at > since):
+    if device is None:
+        return True
+    if device.push_token != push_token or (since is not None and device.token_at > since):
         return False
     rows = session.execute(
         select(Pass.id, Pass.merchant_id)

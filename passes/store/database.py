@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from passes.errors import Conflict
+from passes.store.versions import number_changes
 
 _BUSY_TIMEOUT_MS = 5000
 _WRITING = "passmint_writing"
@@ -37,12 +38,14 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A session that commits when the block ends, and rolls back when it raises.
 
-        Raises Conflict when somebody else changed the same row since this session read it.
+        Changes of passes that it marked are numbered last (see versions). Raises Conflict when
+        somebody else changed the same row since this session read it.
         """
         try:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 session.connection(execution_options={_WRITING: True})
                 yield session
+                number_changes(session)
         except StaleDataError as error:
             raise Conflict("Somebody changed it at the same moment: read it again.") from error
 

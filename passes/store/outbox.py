@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     CursorResult,
     Select,
@@ -132,33 +133,26 @@ def enqueue(
             "attempts": 0,
         },
     )
-    outcome = session.execute(renewed)
+    outcome = session.execute(renewed, execution_options={"preserve_rowcount": True})
     assert isinstance(outcome, CursorResult)  # noqa: S101  # what an INSERT gives
     return outcome.rowcount
 
 
-def is_anything_due(session: Session, courier: str, now: datetime, horizon: timedelta) -> bool:
+def is_anything_due(session: Session, courier: str, now: datetime) -> bool:
     """A cheap look before a claim, which has to take the write lock."""
-    return bool(session.scalar(select(exists().where(_due(courier, now, horizon)))))
+    return bool(session.scalar(select(exists().where(_due(courier, now)))))
 
 
 def claim(
-    session: Session,
-    courier: str,
-    owner: str,
-    limit: int,
-    now: datetime,
-    lease: timedelta,
-    horizon: timedelta,
+    session: Session, courier: str, owner: str, limit: int, now: datetime, lease: timedelta
 ) -> list[Claimed]:
     """Takes up to `limit` due rows for `owner`, which nobody else gets before the lease ends.
 
-    `owner` is new for every claim. `horizon` is the longest wait we ever order: a row due later
-    than that was written before the clock was set back, and is due.
+    `owner` is new for every claim.
     """
     chosen = (
         select(Delivery.id)
-        .where(_due(courier, now, horizon))
+        .where(_due(courier, now))
         .order_by(Delivery.priority, Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -185,45 +179,46 @@ def claim(
     return sorted((Claimed(*row) for row in rows), key=lambda one: (one.priority, one.id))
 
 
+def lock(session: Session, owner: str, rows: Sequence[int]) -> None:
+    """Before several rows are settled: takes them in the order in which changes renew them.
+
+    Without it, a change for the same targets and this transaction could wait for each other.
+    """
+    session.execute(
+        select(Delivery.id).where(_mine(owner, rows)).order_by(Delivery.target).with_for_update()
+    ).all()
+
+
 def settle(session: Session, owner: str, rows: Sequence[int], now: datetime) -> None:
     """The rows were told. One that changed meanwhile waits for its next turn at once."""
     mine = _mine(owner, rows)
     session.execute(
-        delete(Delivery)
-        .where(mine, Delivery.version == Delivery.lease_version)
-        .execution_options(synchronize_session=False)
+        delete(Delivery).where(mine, _UNCHANGED).execution_options(synchronize_session=False)
     )
     session.execute(
         update(Delivery)
         .where(mine)
-        .values(**_RELEASED, attempts=0, waiting_since=now)
+        .values(**_RELEASED, attempts=0, waiting_since=now, held=False)
         .execution_options(synchronize_session=False)
     )
 
 
 def postpone(session: Session, owner: str, retries: Sequence[Retry]) -> None:
     """The rows could not be told; each waits until its time, unless it was renewed meanwhile."""
-    for retry in retries:
-        unchanged = Delivery.version == Delivery.lease_version
-        session.execute(
-            update(Delivery)
-            .where(_mine(owner, [retry.row]))
-            .values(
-                **_RELEASED,
-                last_error=retry.why,
-                due_at=case((unchanged, retry.due_at), else_=Delivery.due_at),
-            )
-            .execution_options(synchronize_session=False)
-        )
+    _defer(session, owner, retries, untried=0)
+
+
+def send_back(session: Session, owner: str, retries: Sequence[Retry]) -> None:
+    """The rows were not even tried and wait until their time; this attempt does not count."""
+    _defer(session, owner, retries, untried=1)
 
 
 def give_up(session: Session, owner: str, row: int, why: str) -> None:
     """The row will not be told until somebody renews it or a change does."""
-    unchanged = Delivery.version == Delivery.lease_version
     session.execute(
         update(Delivery)
         .where(_mine(owner, [row]))
-        .values(**_RELEASED, last_error=why, state=case((unchanged, GAVE_UP), else_=WAITING))
+        .values(**_RELEASED, last_error=why, state=case((_UNCHANGED, GAVE_UP), else_=WAITING))
         .execution_options(synchronize_session=False)
     )
 
@@ -233,7 +228,7 @@ def release(session: Session, owner: str, rows: Sequence[int], why: str) -> None
     session.execute(
         update(Delivery)
         .where(_mine(owner, rows))
-        .values(**_RELEASED, last_error=why, attempts=Delivery.attempts - 1)
+        .values(**_RELEASED, last_error=why, attempts=_attempts_but(1))
         .execution_options(synchronize_session=False)
     )
 
@@ -243,6 +238,28 @@ def drop(session: Session, owner: str, rows: Sequence[int]) -> None:
     session.execute(
         delete(Delivery).where(_mine(owner, rows)).execution_options(synchronize_session=False)
     )
+
+
+def heal_clock_step(
+    session: Session, now: datetime, lease: timedelta, longest_wait: timedelta
+) -> None:
+    """Frees what waits for a moment that nobody orders: it was written before the clock went back.
+
+    `lease` and `longest_wait` are the longest that are ever ordered.
+    """
+    session.execute(
+        update(Delivery)
+        .where(Delivery.lease_until > now + 2 * lease)  # hosts differ by less than a lease
+        .values(**_RELEASED)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Delivery)
+        .where(Delivery.due_at > now + longest_wait)
+        .values(due_at=AT_ONCE, held=False)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(delete(QueuePause).where(QueuePause.until > now + longest_wait))
 
 
 def pause(
@@ -280,28 +297,54 @@ def pauses(session: Session, now: datetime) -> Sequence[QueuePause]:
 
 
 _RELEASED = {"lease_owner": None, "lease_until": None, "lease_version": None}
+_UNCHANGED = Delivery.version == Delivery.lease_version  # since it was claimed
 
 
-def _due(courier: str, now: datetime, horizon: timedelta) -> ColumnElement[bool]:
-    beyond = now + horizon
+def _due(courier: str, now: datetime) -> ColumnElement[bool]:
+    """Every priority by name, so that the index leads straight to what is due."""
     standing = exists().where(
         QueuePause.courier == courier,
         QueuePause.queue == Delivery.queue,
         QueuePause.until > now,
-        QueuePause.until <= beyond,
     )
     return and_(
         Delivery.courier == courier,
         Delivery.state == WAITING,
-        or_(Delivery.due_at <= now, Delivery.due_at > beyond),
-        or_(
-            Delivery.lease_until.is_(None),
-            Delivery.lease_until <= now,
-            Delivery.lease_until > beyond,
-        ),
+        Delivery.priority.in_((AT_THE_TILL, BY_HAND, FAN_OUT)),
+        Delivery.due_at <= now,
+        or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now),
         ~standing,
     )
 
 
 def _mine(owner: str, rows: Sequence[int]) -> ColumnElement[bool]:
     return and_(Delivery.lease_owner == owner, Delivery.id.in_(rows))
+
+
+def _attempts_but(untried: int) -> ColumnElement[int]:
+    """A renewed row counts its attempts anew."""
+    return case((_UNCHANGED, Delivery.attempts - untried), else_=Delivery.attempts)
+
+
+def _defer(session: Session, owner: str, retries: Sequence[Retry], untried: int) -> None:
+    if not retries:
+        return
+    held, due_at = (
+        bindparam("is_held", type_=Boolean),
+        bindparam("until", type_=Delivery.due_at.type),
+    )
+    session.connection().execute(
+        update(Delivery)
+        .where(Delivery.id == bindparam("row"), Delivery.lease_owner == owner)
+        .values(
+            **_RELEASED,
+            last_error=bindparam("why"),
+            held=held,
+            due_at=case((or_(held, _UNCHANGED), due_at), else_=Delivery.due_at),
+            attempts=_attempts_but(untried),
+        ),
+        [
+            {"row": one.row, "until": one.due_at, "why": one.why, "is_held": one.held}
+            for one in retries
+        ],
+    )

@@ -1,45 +1,50 @@
 """Numbering changes so that a phone that asks "what is new since n?" never misses one.
 
-A number has to grow in the order of commits. So it comes from one row per pass type, taken as the
-last statement before the commit: its lock lets the next change wait just as long as a commit
-takes. A sequence would not do: A takes 10, B takes 11 and commits, a phone reads 11, A commits.
+A number has to grow in the order of commits. So it comes from one row per pass type, taken right
+before the commit: its lock lets the next change wait just as long as a commit takes. A sequence
+would not do: A takes 10, B takes 11 and commits, a phone reads 11, A commits.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from passes.store.tables import Pass, PassTypeCounter
 
+_CHANGES = "passmint_changes"  # of a session, not yet numbered
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    pass_type_identifier: str
+    passes: ColumnElement[bool]
+    now: datetime
+
 
 def mark_changed(
     session: Session, pass_type_identifier: str, passes: ColumnElement[bool], now: datetime
-) -> int:
-    """Gives the passes that match, all of one pass type, the next version, which is returned.
+) -> None:
+    """The passes that match, all of one pass type and locked by the caller, have changed.
 
-    The last thing a transaction does. Their `modified_s` becomes the present second, or one more
-    than it was, so that it always grows. The passes are locked before the counter, as everywhere.
+    They get the next version when the session commits, and a later `modified_s`.
     """
-    session.execute(select(Pass.id).where(passes).order_by(Pass.id).with_for_update()).all()
-    counter = insert(PassTypeCounter).values(pass_type_identifier=pass_type_identifier, value=1)
-    version = session.execute(
-        counter.on_conflict_do_update(
-            index_elements=["pass_type_identifier"], set_={"value": PassTypeCounter.value + 1}
-        ).returning(PassTypeCounter.value)
-    ).scalar_one()
-    second = int(now.timestamp())
-    session.execute(
-        update(Pass)
-        .where(passes, Pass.pass_type_identifier == pass_type_identifier)
-        .values(
-            version=version,
-            modified_s=case((Pass.modified_s < second, second), else_=Pass.modified_s + 1),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return version
+    changes = session.info.setdefault(_CHANGES, [])
+    changes.append(_Change(pass_type_identifier, passes, now))
+
+
+def number_changes(session: Session) -> None:
+    """Numbers what was marked; the last thing a transaction does."""
+    marked: list[_Change] = session.info.pop(_CHANGES, [])
+    if not marked:
+        return
+    session.flush()
+    marked.sort(key=lambda change: change.pass_type_identifier)
+    for pass_type_identifier, changes in groupby(marked, lambda c: c.pass_type_identifier):
+        _number(session, pass_type_identifier, list(changes))
 
 
 def newest_version(session: Session, pass_type_identifier: str) -> int:
@@ -50,3 +55,26 @@ def newest_version(session: Session, pass_type_identifier: str) -> int:
         )
     )
     return found or 0
+
+
+def _number(session: Session, pass_type_identifier: str, changes: list[_Change]) -> None:
+    """One version for all; `modified_s` is the present second, or one more than it was."""
+    counter = insert(PassTypeCounter).values(pass_type_identifier=pass_type_identifier, value=1)
+    version = session.execute(
+        counter.on_conflict_do_update(
+            index_elements=["pass_type_identifier"], set_={"value": PassTypeCounter.value + 1}
+        ).returning(PassTypeCounter.value)
+    ).scalar_one()
+    second = max(int(change.now.timestamp()) for change in changes)
+    session.execute(
+        update(Pass)
+        .where(
+            or_(*(change.passes for change in changes)),
+            Pass.pass_type_identifier == pass_type_identifier,
+        )
+        .values(
+            version=version,
+            modified_s=case((Pass.modified_s < second, second), else_=Pass.modified_s + 1),
+        )
+        .execution_options(synchronize_session=False)
+    )
