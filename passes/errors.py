@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "code_unknown": "Read the code again; the card may be another merchant's.",
     "conflict": "The object's present state forbids this; read it again and decide anew.",
     "cooldown_active": "Wait `retry_after_s` seconds, or confirm when `can_override` is true.",
+    "database_unavailable": "It is busy or restarts: repeat the request, with the same key, soon.",
     "forbidden_scope": "Use a key with the scope named in the detail.",
     "google_unavailable": "Configure the Google service account and issuer id; see the settings.",
     "idempotency_in_progress": "The first request with this key still runs: repeat in a moment.",

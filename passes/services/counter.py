@@ -75,7 +75,10 @@ def welcome(session: Session, program: Program, member: Member, now: datetime) -
 
 
 def check_cooldown(session: Session, member: Member, now: datetime, *, confirmed: bool) -> None:
-    """CooldownActive when the member's card was stamped a moment ago (see LimitsDraft)."""
+    """CooldownActive when the member's card was stamped a moment ago (see LimitsDraft).
+
+    That somebody confirmed a second stamp is told as an event.
+    """
     limits = LimitsDraft.model_validate(session.get_one(Program, member.program_id).limits)
     _lock(session, member)  # two tills at once: the second one sees the first one's line
     last = session.scalar(
@@ -88,8 +91,12 @@ def check_cooldown(session: Session, member: Member, now: datetime, *, confirmed
     since = now - last
     if timedelta(0) <= since < timedelta(seconds=limits.cooldown_s):
         raise CooldownActive(_left(limits.cooldown_s, since), can_override=False)
-    if timedelta(0) <= since < timedelta(seconds=limits.confirm_s) and not confirmed:
+    if not timedelta(0) <= since < timedelta(seconds=limits.confirm_s):
+        return
+    if not confirmed:
         raise CooldownActive(_left(limits.confirm_s, since), can_override=True)
+    data = {"member_id": member.id, "seconds_since": int(since.total_seconds())}
+    record(session, member.merchant_id, "cooldown.overridden", data, now)
 
 
 def member_by_code(session: Session, merchant_id: str, code: str) -> Member:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, json, request
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from branding.errors import ImageRejected
@@ -22,6 +23,7 @@ _MACHINES = ("/v1/", "/apple/", "/google/")  # who calls there reads problem doc
 log = structlog.get_logger()
 
 _RETRY_AFTER_S = 600  # phones come back by themselves; a certificate takes its time to renew
+_DATABASE_RETRY_S = 2  # it was busy, or starts again
 _NOTHING: Mapping[str, object] = {}
 _HTTP_CODES = {
     400: "malformed_body",
@@ -76,6 +78,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(Problem, _from_problem)
     app.register_error_handler(ImageRejected, _from_image)
     app.register_error_handler(SigningUnavailable, _from_signing)
+    app.register_error_handler(exc.OperationalError, _from_database)
+    app.register_error_handler(exc.TimeoutError, _from_database)
     app.register_error_handler(HTTPException, _from_http)
     app.register_error_handler(Exception, _from_bug)
 
@@ -117,7 +121,7 @@ def answer(
         ]
     response = Response(json.dumps(document), status, content_type=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+        response.headers["Retry-After"] = str(more.get("retry_after_s", _RETRY_AFTER_S))
     return response
 
 
@@ -142,6 +146,15 @@ def _from_image(rejected: ImageRejected) -> Response:
 
 def _from_signing(unavailable: SigningUnavailable) -> Response:
     return answer(HTTPStatus.SERVICE_UNAVAILABLE, unavailable.code, str(unavailable))
+
+
+def _from_database(error: exc.SQLAlchemyError) -> Response:
+    """Locked by another writer for too long, restarting, or out of connections."""
+    cause = getattr(error, "orig", None) or error
+    log.error("database trouble", error=type(cause).__name__, frames=_frames(error))
+    detail = "The database is busy or restarts: repeat the request in a moment."
+    more = {"retry_after_s": _DATABASE_RETRY_S}
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, more=more)
 
 
 def _from_http(error: HTTPException) -> Response:

@@ -80,6 +80,7 @@ def earn(call: Call) -> Response:
         return _earned(call, session, done)
 
     def told_again(session: Session, line: Transaction) -> EarnView:
+        _require_same(line, call.path["member_id"], draft.stamps)
         return _earned(call, session, _as_it_stands(session, line))
 
     return _once(call, draft, HTTPStatus.CREATED, act, told_again)
@@ -105,6 +106,8 @@ def scan(call: Call) -> Reply | Response:
         return _scanned(call, session, counter.earn(session, member, draft.quantity, call.now, key))
 
     def told_again(session: Session, line: Transaction) -> ScanView:
+        member = counter.member_by_code(session, call.merchant_id, draft.code)
+        _require_same(line, member.id, draft.quantity)
         return _scanned(call, session, _as_it_stands(session, line))
 
     return _once(call, draft, HTTPStatus.OK, act, told_again)
@@ -169,6 +172,12 @@ def _earned(call: Call, session: Session, done: Stamping) -> EarnView:
         ],
         push=PushView(apple="queued" if done.phones else "none"),
     )
+
+
+def _require_same(line: Transaction, member_id: str, stamps: int) -> None:
+    """Of an act whose answer was forgotten only the ledger still knows what it was."""
+    if (line.member_id, line.stamps) != (member_id, stamps):
+        raise idempotency.reused()
 
 
 def _as_it_stands(session: Session, line: Transaction) -> Stamping:
