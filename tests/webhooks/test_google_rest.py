@@ -39,7 +39,7 @@ ISSUER = CLASS_ID.partition(".")[0]
 
 
 def class_notice(row: int = 1, **body: object) -> Upsert:
-    return Upsert(row, "loyaltyClass", CLASS_ID, class_json(class_facts()) | body)
+    return Upsert(row, "loyaltyClass", CLASS_ID, class_json(class_facts()) | body, notify=False)
 
 
 def object_notice(

@@ -32,7 +32,7 @@ class Line:
         self._sent = ""
         # Repetitions are ours to decide: google-auth's own would be out of turn and take too long.
         self._to_token_service = requests.Session()
-        ask = Request(self._to_token_service)  # type: ignore[no-untyped-call]
+        ask = Request(self._to_token_service)
         self._session: requests.Session = AuthorizedSession(  # type: ignore[no-untyped-call]
             token, refresh_status_codes=(), auth_request=ask
         )

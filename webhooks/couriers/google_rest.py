@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from webhooks.couriers.google_answers import Act, Answer, Slower, Synced, judge, verdict
 from webhooks.couriers.google_line import Line
@@ -41,7 +41,7 @@ class Upsert:
     kind: Kind
     id: str
     body: Mapping[str, object] = field(repr=False)
-    notify: bool = False
+    notify: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Message:
     message_id: str
     header: str
     body: str = field(repr=False)
-    notify: bool = False
+    notify: bool
     again: bool = False
 
 
@@ -79,6 +79,7 @@ class Unanswered(Exception):
 
 
 Notice = Upsert | Message
+N = TypeVar("N", bound=Notice)
 
 
 class GoogleRest:
@@ -119,15 +120,15 @@ class GoogleRest:
         """The service account's e-mail address."""
         return self._token.email
 
-    def deliver(self, notices: Sequence[Notice]) -> Iterator[tuple[Notice, Outcome]]:
+    def deliver(self, notices: Sequence[N]) -> Iterator[tuple[N, Outcome]]:
         """Each notice with its outcome, as the answers arrive; in the end every notice had one.
 
         What concerns the same class or object goes in the order given, one after the other. When
         Google wants nothing more now (a quota, no permission), the rest is not sent. Left early,
         the call ends when the requests under way have.
         """
-        batch = _Batch(time.monotonic() + self._patience_s)
-        chains: dict[str, list[Notice]] = defaultdict(list)
+        batch: _Batch[N] = _Batch(time.monotonic() + self._patience_s)
+        chains: dict[str, list[N]] = defaultdict(list)
         for notice in notices:
             chains[notice.id].append(notice)
         futures = [self._pool.submit(self._tell_in_order, one, batch) for one in chains.values()]
@@ -165,7 +166,7 @@ class GoogleRest:
         for line in self._lines:
             line.close()
 
-    def _tell_in_order(self, notices: Sequence[Notice], batch: "_Batch") -> None:
+    def _tell_in_order(self, notices: Sequence[N], batch: "_Batch[N]") -> None:
         """The notices of one class or object; after one that has to wait, all others wait too."""
         waiting: Outcome | None = None
         try:
@@ -179,7 +180,7 @@ class GoogleRest:
         except BaseException as error:  # noqa: BLE001  # raised again where the outcome is awaited
             batch.arrived.put(error)
 
-    def _tell(self, notice: Notice, batch: "_Batch") -> Outcome:
+    def _tell(self, notice: Notice, batch: "_Term") -> Outcome:
         act, may_renew = _first_act(notice), True
         if isinstance(notice, Message) and notice.again:
             known = self._is_known(notice, batch)
@@ -201,7 +202,7 @@ class GoogleRest:
                 return step
         return Later("Google answers by turns that it is there and that it is not.")
 
-    def _is_known(self, message: Message, batch: "_Batch") -> Outcome | None:
+    def _is_known(self, message: Message, batch: "_Term") -> Outcome | None:
         """Synced when the message arrived before; None when it is to be sent."""
         answer = self._in_turn(batch, "GET", f"{message.kind}/{message.id}", None)
         if not isinstance(answer, Answer):
@@ -209,7 +210,7 @@ class GoogleRest:
         return Synced() if message.message_id in _message_ids(answer.document) else None
 
     def _in_turn(
-        self, batch: "_Batch", method: str, path: str, body: Mapping[str, object] | None
+        self, batch: "_Term", method: str, path: str, body: Mapping[str, object] | None
     ) -> Answer | Outcome:
         if over := batch.over():
             return over
@@ -239,7 +240,7 @@ class GoogleRest:
         line: Line = self._mine.line
         return line
 
-    def _abandon(self, batch: "_Batch", futures: Sequence[Future[None]]) -> None:
+    def _abandon(self, batch: "_Term", futures: Sequence[Future[None]]) -> None:
         batch.ending = batch.ending or _LATE
         for future in futures:
             future.cancel()
@@ -247,20 +248,24 @@ class GoogleRest:
 
 
 @dataclass(slots=True)
-class _Batch:
-    """One call of `deliver`: until when requests may begin, and why they may not any more."""
+class _Term:
+    """Until when the requests of one `deliver` may begin, and why they may not any more."""
 
     deadline: float
     ending: Outcome | None = None
-    arrived: "SimpleQueue[tuple[Notice, Outcome] | BaseException]" = field(
-        default_factory=SimpleQueue
-    )
 
     def over(self) -> Outcome | None:
         """What becomes of a notice that cannot be sent any more; None as long as it can."""
         if self.ending is None and time.monotonic() >= self.deadline:
             return _LATE
         return self.ending
+
+
+@dataclass(slots=True)
+class _Batch(_Term, Generic[N]):
+    """One call of `deliver`, with the outcomes that arrived."""
+
+    arrived: SimpleQueue[tuple[N, Outcome] | BaseException] = field(default_factory=SimpleQueue)
 
 
 def _first_act(notice: Notice) -> Act:
