@@ -82,12 +82,17 @@ def _parts(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     require_current(database)
     authority = _authority(settings)
+    keyring, google = _keyring(settings, authority), _google(settings)
+    for problem in keyring.problems:
+        click.echo(f"Cannot sign: {problem.message}", err=True)
+    if isinstance(google, CertificateError):
+        click.echo(f"Cannot speak to Google: {google}", err=True)
     return Parts(
         settings=settings,
         database=database,
-        keyring=_keyring(settings, authority),
+        keyring=keyring,
         authority=authority,
-        google=_google(settings),
+        google=google,
         now=now,
         artwork=PieceCache(settings.artwork_cache_mb << 20),
     )

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from passes.demo.run import demo
 from passes.errors import NotFound
-from passes.services.api_keys import mint_key
+from passes.services.api_keys import all_keys, mint_key, revoke_key
 from passes.services.drafts import Scope
 from passes.services.merchants import find_merchant
 from passes.settings import SettingsError, load_settings
@@ -57,6 +57,28 @@ def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...],
             raise click.ClickException(error.detail) from error
         _, secret = mint_key(session, owner, name, scopes or ("admin",), datetime.now(UTC))
     click.echo(secret)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys: id, owner, name, scopes. Secrets are not kept."""
+    with _database().reading() as session:
+        for key in all_keys(session):
+            state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "in force"
+            owner = key.merchant_id or "operator"
+            click.echo(f"{key.id}  {owner}  {state}  {','.join(key.scopes)}  {key.name}")
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Revoke a key, an operator's too: from the next request on it is refused."""
+    try:
+        with _database().writing() as session:
+            revoke_key(session, None, key_id, datetime.now(UTC))
+    except NotFound as error:
+        raise click.ClickException(error.detail) from error
+    click.echo(f"{key_id} is revoked.")
 
 
 def _database() -> Database:

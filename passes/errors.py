@@ -23,6 +23,7 @@ CODES: dict[str, str] = {
     "apple_signing_unavailable": (
         "No usable certificate for this pass type: run `passmint certs check` and follow its cure."
     ),
+    "bad_request": "Correct the request; the documentation shows its form.",
     "code_unknown": "Read the code again; the card may be another merchant's.",
     "conflict": "The object's present state forbids this; read it again and decide anew.",
     "cooldown_active": "Wait `retry_after_s` seconds, or confirm when `can_override` is true.",

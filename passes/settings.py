@@ -53,8 +53,9 @@ def _public_url(text: str) -> str:
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValueError("must start with https:// (phones refuse http except on this machine)")
     _ = url.port  # a ValueError when it is none
-    path = url.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return f"{url.scheme}://{url.netloc}{path}"
+    if url.path.rstrip("/") not in {"", "/v1"}:
+        raise ValueError("must have no path: give the service a host name of its own")
+    return f"{url.scheme}://{url.netloc}"
 
 
 def _secret_key(secret: SecretStr) -> SecretStr:
@@ -179,6 +180,11 @@ class Settings(BaseModel):
 def load_settings() -> Settings:
     """The settings of this process's environment; SettingsError lists every fault."""
     return Settings.read(os.environ)
+
+
+def share_metrics_in(folder: str) -> None:
+    """Lets the processes of a server count together; prometheus_client reads it when imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
 
 
 def process_environment() -> dict[str, str]:

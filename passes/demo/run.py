@@ -74,7 +74,15 @@ class Ground:
 
 
 @click.command()
-@click.option("--port", envvar="PORT", default=8080, show_default=True, show_envvar=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1024, 65_532),
+    envvar="PORT",
+    default=8080,
+    show_default=True,
+    show_envvar=True,
+    help="The service's; the three ports after it are taken for the wallet in the box.",
+)
 @click.option(
     "--public-url",
     envvar=["PUBLIC_URL", "PASSMINT_PUBLIC_URL"],
@@ -119,9 +127,10 @@ def _run(ground: Ground) -> None:
 def _prepare(folder: Path, port: int, public_url: str | None, database_url: str | None) -> Ground:
     for number in range(port, port + 4):
         _require_free(number)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = development.mint(folder / "certs", datetime.now(UTC))
-    account = development.mint_google(folder / "certs")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = folder / "certs" / "development"  # real ones, imported, lie beside it and never mix
+    files = development.mint(keys, datetime.now(UTC))
+    account = development.mint_google(keys)
     base_url = (public_url or f"http://127.0.0.1:{port}").rstrip("/")
     database_url = checked_database_url(
         database_url or f"sqlite:///{(folder / 'passmint.db').resolve()}"
@@ -148,7 +157,10 @@ def _serve(ground: Ground, processes: Processes) -> None:
 
 def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]) -> None:
     """A local APNs with a virtual iPhone that has the card, and the worker that pushes to it."""
-    key_file, ca_file = ground.folder / "api_key", ground.folder / "certs" / "apns-ca.pem"
+    key_file, ca_file = (
+        ground.folder / "api_key",
+        ground.folder / "certs" / "development" / "apns.pem",
+    )
     key_file.touch(mode=0o600)
     key_file.write_text(facts["api_key"], encoding="ascii")
     processes.start(
@@ -190,12 +202,14 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 def _facts(ground: Ground) -> dict[str, Any]:
     """The facts of var/demo.json: of an earlier run if its merchant is still there."""
     known = _known_facts(ground)
-    operator = Api(ground.local_url, known.get("admin_key") or _admin_key(ground))
+    operator = Api(ground.local_url, known.get("admin_key", ""))
+    if not operator.exists("/merchants"):
+        operator = Api(ground.local_url, _admin_key(ground))
     merchant_id = known.get("merchant_id")
     if not merchant_id or not operator.exists(f"/merchants/{merchant_id}"):
         known = _seed(ground, operator)
     member = Api(ground.local_url, known["api_key"]).get(f"/members/{known['member_id']}")
-    facts = known | _links(ground, member)
+    facts = known | _links(ground, known["slug"], member)
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     ground.facts_file.touch(mode=0o600)
     ground.facts_file.write_text(text, encoding="utf-8")
@@ -217,6 +231,7 @@ def _seed(ground: Ground, operator: Api) -> dict[str, Any]:
         "admin_key": operator.key,
         "api_key": seeded.api_key,
         "merchant_id": seeded.merchant_id,
+        "slug": seeded.slug,
         "program_id": seeded.program_id,
         "template_id": seeded.template_id,
         "member_id": seeded.member_ids[0],
@@ -231,13 +246,13 @@ def _admin_key(ground: Ground) -> str:
         return mint_key(session, None, "demo", ["admin"], datetime.now(UTC))[1]
 
 
-def _links(ground: Ground, member: dict[str, Any]) -> dict[str, Any]:
+def _links(ground: Ground, slug: str, member: dict[str, Any]) -> dict[str, Any]:
     card = member["pass"]
     return {
         "base_url": ground.base_url,
         "pass_id": card["id"],
         "serial_number": card["serial_number"],
-        "join_url": f"{ground.base_url}/j/fern-and-bean",
+        "join_url": f"{ground.base_url}/j/{slug}",
         "card_url": card["urls"]["landing"],
         "pkpass_url": card["urls"]["apple"],
         "google_url": card["urls"]["google"],
@@ -262,7 +277,9 @@ def _announce(facts: Mapping[str, Any]) -> None:
     click.echo("\n  Press Stamp on the virtual iPhone's page and watch the card change.")
     click.echo(
         "\n  These passes are signed by a development identity: real phones refuse them.\n"
-        "  To import a certificate from Apple: passmint certs import YOUR_CERTIFICATE.cer\n"
+        "  A certificate from Apple is imported with: "
+        ".venv/bin/passmint certs import YOUR_CERTIFICATE.cer\n"
+        "  docs/certificates.md tells how to order it, the README how to run the service with it.\n"
         "\n  Ctrl-C ends it.\n"
     )
 
@@ -274,8 +291,8 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise DemoFailed(
-                f"Port {port} is in use: end what listens there, or choose another one with "
-                "PORT=8081 make demo."
+                f"Port {port} cannot be used ({error.strerror}): end what listens there, or choose "
+                "others with PORT=9080 make demo."
             ) from error
 
 

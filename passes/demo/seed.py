@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import count
 
 from passes.demo.client import Api
 
 _SCOPES = ["programs:write", "members:read", "members:write", "ledger:write", "passes:read"]
+_SLUG = "fern-and-bean"
 _MERCHANT = {
     "name": "Fern & Bean",
-    "slug": "fern-and-bean",
     "locale": "en",
     "timezone": "Europe/Budapest",
     "currency": "EUR",
@@ -21,7 +22,6 @@ _MERCHANT = {
 }
 _PROGRAM = {
     "name": "Coffee card",
-    "slug": "fern-and-bean",
     "card_size": 10,
     "milestones": [{"at": 4, "title": "Free cookie"}, {"at": 10, "title": "Free coffee"}],
     "welcome": {"stamps": 1},
@@ -41,6 +41,7 @@ _MEMBERS = (("Anna", "en", 2), ("Béla", "hu", 3), ("נועה", "he", 6), ("Jiř
 class Seeded:
     """What was made."""
 
+    slug: str
     api_key: str
     merchant_id: str
     template_id: str
@@ -50,7 +51,8 @@ class Seeded:
 
 def seed(operator: Api) -> Seeded:
     """Makes the merchant with template, program and members through the public API."""
-    merchant = operator.post("/merchants", _MERCHANT)
+    slug = _free_slug(operator)
+    merchant = operator.post("/merchants", _MERCHANT | {"slug": slug})
     key = Api(operator.base_url, operator.key, merchant["id"]).post(
         "/api_keys", {"name": "demo", "scopes": _SCOPES}
     )
@@ -61,7 +63,7 @@ def seed(operator: Api) -> Seeded:
         "/templates",
         {"name": "House style", "logo_id": logo["id"], "strip": {"stamp_on_id": stamp["id"]}},
     )
-    program = api.post("/programs", _PROGRAM | {"template_id": template["id"]})
+    program = api.post("/programs", _PROGRAM | {"slug": slug, "template_id": template["id"]})
     api.post(f"/programs/{program['id']}/activate", None)
     members = [
         api.post(
@@ -74,12 +76,20 @@ def seed(operator: Api) -> Seeded:
         for _ in range(stamps):
             api.act(f"/members/{member['id']}/transactions", {"type": "earn", "stamps": 1})
     return Seeded(
+        slug=slug,
         api_key=key["secret"],
         merchant_id=merchant["id"],
         template_id=template["id"],
         program_id=program["id"],
         member_ids=tuple(member["id"] for member in members),
     )
+
+
+def _free_slug(operator: Api) -> str:
+    """The demo's slug, with a number when an earlier demo was interrupted while seeding."""
+    taken = {merchant["slug"] for merchant in operator.get("/merchants?limit=200")["data"]}
+    names = (f"{_SLUG}-{number}" for number in count(2))
+    return _SLUG if _SLUG not in taken else next(name for name in names if name not in taken)
 
 
 def _drawing(name: str) -> bytes:

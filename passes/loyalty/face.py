@@ -211,8 +211,10 @@ def _reward(words: NullTranslations, standing: Progress) -> FaceField:
     if standing.ready:
         titles = ", ".join(milestone.title for milestone in standing.ready)
         return FaceField("reward", words.gettext("Your reward is ready"), titles)
+    if standing.upcoming is None and standing.remaining == 0:
+        return FaceField("reward", words.gettext("Thank you"), words.gettext("Your card is full"))
     label = words.ngettext("%(num)d more until", "%(num)d more until", standing.remaining)
-    title = standing.upcoming.title if standing.upcoming else words.gettext("Your card is full")
+    title = standing.upcoming.title if standing.upcoming else words.gettext("the card is full")
     return FaceField("reward", label % {"num": standing.remaining}, title)
 
 

@@ -16,12 +16,13 @@ PLACEHOLDERS = CHANGED_BY_A_STAMP | {
     "program_name",
 }
 
-_PATTERN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_PATTERN = re.compile(r"\{\{([^{}]*)\}\}")
+_BRACES = re.compile(r"\{\{|\}\}")
 
 
 def named_in(text: str) -> frozenset[str]:
     """The placeholder names a text uses, known or not."""
-    return frozenset(_PATTERN.findall(text))
+    return frozenset(name.strip() for name in _PATTERN.findall(text))
 
 
 def unknown_in(text: str) -> list[str]:
@@ -29,6 +30,11 @@ def unknown_in(text: str) -> list[str]:
     return sorted(named_in(text) - PLACEHOLDERS)
 
 
+def has_stray_braces(text: str) -> bool:
+    """Whether braces stand there that belong to no placeholder: most likely a typing error."""
+    return bool(_BRACES.search(_PATTERN.sub("", text)))
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
     """The text with every placeholder replaced; values are inserted as they are, once."""
-    return _PATTERN.sub(lambda match: values.get(match[1], ""), text)
+    return _PATTERN.sub(lambda match: values.get(match[1].strip(), ""), text)

@@ -56,11 +56,20 @@ def recognise(session: Session, secret: str) -> Caller | None:
     return Caller(row.id, row.merchant_id, frozenset(row.scopes), operator=row.merchant_id is None)
 
 
-def revoke_key(session: Session, merchant_id: str, key_id: str, now: datetime) -> None:
-    """From the next request on, the key is unknown. Revoking twice changes nothing."""
-    key = session.scalar(
-        select(ApiKey).where(ApiKey.id == key_id, ApiKey.merchant_id == merchant_id)
-    )
+def all_keys(session: Session) -> Sequence[ApiKey]:
+    """Every key, operators' too, in the order of their making."""
+    return session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)).all()
+
+
+def revoke_key(session: Session, merchant_id: str | None, key_id: str, now: datetime) -> None:
+    """From the next request on, the key is unknown. Revoking twice changes nothing.
+
+    Without a merchant, any key: for whoever runs the service.
+    """
+    wanted = select(ApiKey).where(ApiKey.id == key_id)
+    if merchant_id is not None:
+        wanted = wanted.where(ApiKey.merchant_id == merchant_id)
+    key = session.scalar(wanted)
     if key is None:
         raise NotFound("There is no such key.")
     key.revoked_at = key.revoked_at or now

@@ -54,6 +54,8 @@ def _filled_in(text: str) -> str:
             "unknown placeholder {unknown}; known are: {known}",
             {"unknown": ", ".join(unknown), "known": known},
         )
+    if placeholders.has_stray_braces(text):
+        raise ValueError("write placeholders as {{name}}; these braces belong to none")
     return text
 
 
@@ -196,13 +198,19 @@ class FieldDraft(Draft):
         return bool(self.change_message and named & placeholders.CHANGED_BY_A_STAMP)
 
 
+class FrontFieldDraft(FieldDraft):
+    """A field of the front: what is longer no phone shows whole."""
+
+    value: Annotated[str, _short(0, 100), AfterValidator(_one_line), AfterValidator(_filled_in)]
+
+
 class FieldsDraft(Draft):
     """The merchant's own fields; an area left out shows the service's own."""
 
-    header: Annotated[list[FieldDraft], Field(max_length=3)] | None = None
-    primary: Annotated[list[FieldDraft], Field(max_length=1)] | None = None
-    secondary: Annotated[list[FieldDraft], Field(max_length=4)] | None = None
-    auxiliary: Annotated[list[FieldDraft], Field(max_length=4)] | None = None
+    header: Annotated[list[FrontFieldDraft], Field(max_length=3)] | None = None
+    primary: Annotated[list[FrontFieldDraft], Field(max_length=1)] | None = None
+    secondary: Annotated[list[FrontFieldDraft], Field(max_length=4)] | None = None
+    auxiliary: Annotated[list[FrontFieldDraft], Field(max_length=4)] | None = None
     back: Annotated[list[FieldDraft], Field(max_length=20)] | None = None
 
 
@@ -258,6 +266,18 @@ class EnrolmentDraft(Draft):
 
     fields: Annotated[list[EnrolmentFieldDraft], Field(max_length=5)] = []
     consents: Annotated[list[ConsentTextDraft], Field(max_length=5)] = []
+
+    @field_validator("fields")
+    @classmethod
+    def _ask_once(cls, fields: list[EnrolmentFieldDraft]) -> list[EnrolmentFieldDraft]:
+        _raise(_repeated("key", [field.key for field in fields]))
+        return fields
+
+    @field_validator("consents")
+    @classmethod
+    def _one_text_each(cls, consents: list[ConsentTextDraft]) -> list[ConsentTextDraft]:
+        _raise(_repeated("purpose", [consent.purpose for consent in consents]))
+        return consents
 
 
 class LimitsDraft(Draft):
@@ -346,6 +366,14 @@ class ScanDraft(Draft):
     intent: Literal["lookup", "stamp"]
     quantity: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
     override_cooldown: bool = False
+
+
+def _repeated(name: str, values: list[str]) -> list[InitErrorDetails]:
+    return [
+        _fault((index, name), "must not be asked twice")
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
 
 
 def _fault(location: tuple[str | int, ...], detail: str) -> InitErrorDetails:

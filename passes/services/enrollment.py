@@ -40,13 +40,13 @@ def enrol(
     tap makes one member), answers with the member of the first time. Raises Conflict when the
     program is not open, Invalid when a required consent or field is missing.
     """
-    if program.status != ACTIVE:
-        raise Conflict("This program is not open now.", code="program_inactive")
-    _require(program, draft)
     door_sha256 = digest(door) if door else None
     known = _known(session, program, draft.external_id, door_sha256)
     if known:
         return known
+    if program.status != ACTIVE:
+        raise Conflict("This program is not open now.", code="program_inactive")
+    _require(program, draft)
     try:
         with session.begin_nested():
             return _create(session, program, draft, now, door_sha256, accept_language)

@@ -100,17 +100,10 @@ def is_news(session: Session, pass_id: str, balance: str, now: datetime) -> bool
 
 def has_class(session: Session, program_id: str, now: datetime) -> bool:
     """Whether the program's class has ever been taken; when not, it is put on its way."""
-    sync, waiting = session.execute(
-        select(Program.google_sync, Delivery.id)
-        .outerjoin(
-            Delivery,
-            (Delivery.courier == GOOGLE) & (Delivery.target == literal(CLASS) + Program.id),
-        )
-        .where(Program.id == program_id)
-    ).one()
-    if sync != SYNCED and waiting is None:
+    sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
+    if sync != SYNCED and not _waits(session, CLASS + program_id):
         want_class(session, program_id, now)
-    return bool(sync == SYNCED)
+    return sync == SYNCED
 
 
 def book_object(

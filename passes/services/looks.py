@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,7 @@ from passes.store.tables import Image, Merchant, Picture, Program, ProgramPictur
 from passes.wallets import apple
 from passes.wallets.faults import Fault
 
-_KEPT = 256  # programs whose look one process remembers
+_KEPT = 64  # programs whose look, pictures and all, one process remembers
 
 LOGO, HERO = "logo", "hero"
 
@@ -53,8 +53,6 @@ class Look:
     """What all passes of a program have in common, detached from the database."""
 
     version: LookVersion
-    merchant_id: str
-    program_status: str
     pass_type_identifier: str
     slug: str
     locale: str
@@ -103,18 +101,19 @@ class LookBook:
     """The looks a process has read, by version. Safe for threads; forgets the oldest."""
 
     def __init__(self) -> None:
-        self._looks: OrderedDict[LookVersion, Look] = OrderedDict()
+        self._looks: OrderedDict[str, Look] = OrderedDict()
         self._lock = Lock()
 
     def open(self, session: Session, version: LookVersion) -> Look:
         """The look of this version: remembered, or read now with all its pictures."""
         with self._lock:
-            if version in self._looks:
-                self._looks.move_to_end(version)
-                return self._looks[version]
+            known = self._looks.get(version.program_id)
+            if known and known.version == version:
+                self._looks.move_to_end(version.program_id)
+                return known
         look = read_look(session, version.program_id)
         with self._lock:
-            self._looks[look.version] = look
+            self._looks[version.program_id] = look
             while len(self._looks) > _KEPT:
                 self._looks.popitem(last=False)
         return look
@@ -131,8 +130,6 @@ def read_look(session: Session, program_id: str) -> Look:
     design, brand = read_design(session, template, merchant)
     return Look(
         version=LookVersion(program.id, program.revision, template.revision, merchant.revision),
-        merchant_id=merchant.id,
-        program_status=program.status,
         pass_type_identifier=program.pass_type_identifier,
         slug=program.slug,
         locale=merchant.locale,
@@ -180,26 +177,34 @@ def stamp_rules(program: Program) -> StampRules:
 
 def draw_google_pictures(look: Look) -> dict[tuple[str, int], Piece]:
     """The logo and the heroes for 0 … N stamps by (kind, filled). Slow: outside transactions."""
-    pieces = {(LOGO, 0): google_logo(look.brand)}
-    shown = range(look.program.rules.card_size + 1) if look.stamp_card(0) else range(1)
-    pieces |= {(HERO, n): google_hero(look.brand, look.stamp_card(n)) for n in shown}
-    return pieces
+    return {
+        (kind, filled): google_logo(look.brand)
+        if kind == LOGO
+        else google_hero(look.brand, look.stamp_card(filled))
+        for kind, filled in _places(look)
+    }
 
 
 def google_pictures(session: Session, look: Look) -> dict[tuple[str, int], str]:
-    """The stored pictures' SHA-256 by (kind, filled); empty when this look is not drawn yet."""
+    """The stored pictures' SHA-256 by (kind, filled); empty unless the look is wholly drawn."""
     rows = session.execute(
         select(ProgramPicture.kind, ProgramPicture.filled, ProgramPicture.sha256).where(
             ProgramPicture.program_id == look.version.program_id, ProgramPicture.look == look.key
         )
     )
-    return {(kind, filled): sha256 for kind, filled, sha256 in rows}
+    found = {(kind, filled): sha256 for kind, filled, sha256 in rows}
+    return found if found.keys() >= set(_places(look)) else {}
 
 
 def keep_google_pictures(
     session: Session, look: Look, pieces: Mapping[tuple[str, int], Piece], now: datetime
 ) -> None:
     """Makes these the program's pictures. The bytes of earlier ones stay for old links."""
+    session.execute(
+        delete(ProgramPicture).where(
+            ProgramPicture.program_id == look.version.program_id, ProgramPicture.look != look.key
+        )
+    )
     for (kind, filled), piece in pieces.items():
         keep_picture(session, piece.sha256, piece.png, (piece.width, piece.height), now)
         row = {"look": look.key, "sha256": piece.sha256}
@@ -208,6 +213,12 @@ def keep_google_pictures(
             .values(program_id=look.version.program_id, kind=kind, filled=filled, **row)
             .on_conflict_do_update(index_elements=["program_id", "kind", "filled"], set_=row)
         )
+
+
+def _places(look: Look) -> list[tuple[str, int]]:
+    """(kind, filled) of every picture the look has."""
+    shown = range(look.program.rules.card_size + 1) if look.stamp_card(0) else range(1)
+    return [(LOGO, 0), *((HERO, filled) for filled in shown)]
 
 
 def _pictures(session: Session, template: Template) -> tuple[dict[str, Art], list[Colour]]:

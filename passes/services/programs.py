@@ -35,8 +35,7 @@ def add_program(
     """A new program, not yet open. `pass_types` are those we hold certificates for."""
     program = Program(merchant_id=merchant_id, status=DRAFT, created_at=now)
     pass_type = draft.pass_type_identifier or _only(pass_types)
-    _check(session, program, draft, pass_type)
-    _fill(program, draft, pass_type)
+    _fill(program, draft, _checked(session, program, draft, pass_type))
     session.add(program)
     _flush(session)
     return program
@@ -48,8 +47,7 @@ def change_program(session: Session, program: Program, draft: ProgramDraft) -> N
     The pass type identifier is burnt into every pass and cannot change after the first one.
     """
     pass_type = draft.pass_type_identifier or program.pass_type_identifier
-    _check(session, program, draft, pass_type)
-    _fill(program, draft, pass_type)
+    _fill(program, draft, _checked(session, program, draft, pass_type))
     _flush(session)
 
 
@@ -89,12 +87,12 @@ def draft_of(program: Program) -> ProgramDraft:
     )
 
 
-def _fill(program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
+def _fill(program: Program, draft: ProgramDraft, pass_type: str) -> None:
     program.name = draft.name
     program.slug = draft.slug
     program.template_id = draft.template_id
     program.type = draft.type
-    program.pass_type_identifier = pass_type or ""
+    program.pass_type_identifier = pass_type
     program.unit_label = draft.unit_label
     program.card_size = draft.card_size
     program.milestones = [m.model_dump() for m in sorted(draft.milestones, key=lambda m: m.at)]
@@ -104,7 +102,8 @@ def _fill(program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
     program.limits = draft.limits.model_dump()
 
 
-def _check(session: Session, program: Program, draft: ProgramDraft, pass_type: str | None) -> None:
+def _checked(session: Session, program: Program, draft: ProgramDraft, pass_type: str | None) -> str:
+    """The pass type the program may have; Invalid with everything that cannot be."""
     faults = []
     if not _owns_template(session, program.merchant_id, draft.template_id):
         detail = "there is no such template: create it first"
@@ -116,8 +115,9 @@ def _check(session: Session, program: Program, draft: ProgramDraft, pass_type: s
     elif program.pass_type_identifier not in {None, pass_type} and _has_passes(session, program):
         detail = "cannot change any more: passes of this program are in wallets"
         faults.append(FieldFault(pointer, "pass_type_fixed", detail))
-    if faults:
+    if faults or pass_type is None:
         raise Invalid(faults)
+    return pass_type
 
 
 def _owns_template(session: Session, merchant_id: str, template_id: str) -> bool:

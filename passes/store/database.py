@@ -30,7 +30,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session whose statements see one snapshot and change nothing."""
+        """A session for reading; whatever it might change is rolled back when the block ends."""
         with Session(self.engine) as session:
             yield session
 

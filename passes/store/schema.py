@@ -1,5 +1,6 @@
 """The schema: bring it up to date, one process at a time, or refuse to run on a stale one."""
 
+from functools import cache
 from importlib.resources import as_file, files
 
 from alembic import command
@@ -51,6 +52,7 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
+@cache
 def _newest() -> str:
     with as_file(files("passes.store.migrations")) as folder:
         head = ScriptDirectory(str(folder)).get_current_head()

@@ -13,6 +13,7 @@ from branding.cache import PieceCache
 from certs.apple import AppleIdentity
 
 _SECONDS_PER_DAY = 86_400
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 _requests = Histogram(
     "passmint_request_seconds",
@@ -29,7 +30,8 @@ _enrolments = Counter("passmint_enrolments_total", "Members who joined.", ["sour
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    _requests.labels(method, route, str(status)).observe(seconds)
+    known = method if method in _METHODS else "OTHER"  # anybody may invent methods
+    _requests.labels(known, route, str(status)).observe(seconds)
 
 
 def observe_build(seconds: float) -> None:

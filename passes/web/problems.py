@@ -164,11 +164,15 @@ def _from_http(error: HTTPException) -> Response:
     detail = error.description or status.phrase
     if isinstance(error, RequestEntityTooLarge):
         detail = "The request is larger than this address accepts."
-    response = answer(status, _HTTP_CODES.get(status, "internal_error"), detail)
+    response = answer(status, _HTTP_CODES.get(status, _other(status)), detail)
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
     return response
+
+
+def _other(status: HTTPStatus) -> str:
+    return "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
 
 
 def _from_bug(error: Exception) -> Response:

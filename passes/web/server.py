@@ -6,9 +6,11 @@ from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
-from prometheus_client import multiprocess
+
+from passes.settings import share_metrics_in
 
 _metrics_folder = tempfile.mkdtemp(prefix="passmint-metrics-")
+share_metrics_in(_metrics_folder)  # before anything imports prometheus_client
 
 bind = "127.0.0.1:8080"
 workers = 2
@@ -22,11 +24,12 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 accesslog = None  # it would print the paths of cards, which are their holders' secrets
 loglevel = "warning"
-raw_env = [f"PROMETHEUS_MULTIPROC_DIR={_metrics_folder}"]
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """A worker's gauges end with it; its counters are kept."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  # it reads the folder when imported
+
     multiprocess.mark_process_dead(worker.pid, _metrics_folder)  # type: ignore[no-untyped-call]
 
 

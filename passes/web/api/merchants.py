@@ -14,6 +14,7 @@ from passes.services.looks import programs_of
 from passes.store.tables import Merchant
 from passes.web.api.contract import ADMIN, Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page
+from passes.web.artwork import redraw
 
 routes = Routes("merchants")
 
@@ -74,9 +75,12 @@ def change(call: Call) -> Reply:
         merchant = merchants.find_merchant(session, _own(call))
         check_revision(merchant.revision)
         draft = call.patched(merchants.draft_of(merchant))
-        with telling(session, programs_of(session, merchant.id), call.now):
+        touched = programs_of(session, merchant.id)
+        with telling(session, touched, call.now):
             merchants.change_merchant(session, merchant, draft)
-        return _reply(merchant)
+    for program_id in touched:
+        redraw(call.parts, program_id)
+    return _reply(merchant)
 
 
 def view(merchant: Merchant) -> MerchantView:
