@@ -16,8 +16,7 @@ from branding.colour import BLACK, WHITE, Colour
 from branding.piece import encode
 from branding.typeface import Anchor, Weight
 
-# All in points of a phone 375 points wide.
-_CARD = 375
+CARD_PT = 375  # a card's width; all here is in points of a phone that wide
 _MARGIN = 14
 _HEADER = 66
 _HEADER_FIELDS = 180  # all of them together
@@ -87,14 +86,14 @@ def draw_card(face: CardFace, brand: Brand, width: int = 750) -> bytes:
 
     The height follows the content. ValueError when the barcode's message does not fit its format.
     """
-    scale = width / _CARD
-    symbol = _symbol(face.barcode, scale) if face.barcode else None
+    scale = width / CARD_PT
+    symbol = draw_barcode(face.barcode, scale) if face.barcode else None
     band = _band(face, brand, width, scale)
     row = [*face.secondary, *face.auxiliary]
     row_height = _ROW if row else 0
     panel_height = symbol.height / scale + 2 * _PANEL_GAP if symbol else _PANEL_GAP
     height = round((_HEADER + row_height + panel_height) * scale) + band.height
-    sheet = _Sheet(Image.new("RGB", (width, height), brand.background.rgb), scale, face.rtl)
+    sheet = Sheet(Image.new("RGB", (width, height), brand.background.rgb), scale, face.rtl)
     _draw_header(sheet, face, brand)
     top = _HEADER + band.height / scale
     sheet.image.paste(band, (0, round(_HEADER * scale)))
@@ -102,13 +101,13 @@ def draw_card(face: CardFace, brand: Brand, width: int = 750) -> bytes:
     _draw_row(sheet, row, brand, top)
     if symbol:
         spot = ((width - symbol.width) // 2, round((top + row_height + _PANEL_GAP) * scale))
-        sheet.image.paste(symbol, spot, _rounded(symbol.size, 5 * scale))
+        sheet.image.paste(symbol, spot, rounded(symbol.size, 5 * scale))
     card = sheet.image.convert("RGBA")
-    card.putalpha(_rounded(card.size, _CORNER * scale))
+    card.putalpha(rounded(card.size, _CORNER * scale))
     return encode(card)
 
 
-class _Sheet:
+class Sheet:
     """A drawing surface in points whose x counts from the side where reading begins."""
 
     def __init__(self, image: Image.Image, scale: float, rtl: bool) -> None:
@@ -129,7 +128,7 @@ class _Sheet:
         anchor: Anchor = "ls",
     ) -> None:
         """One line, shortened to `room` points; `ls` starts at the point, `rs` ends there."""
-        x = _CARD - at[0] if self.rtl else at[0]
+        x = CARD_PT - at[0] if self.rtl else at[0]
         size_px = size * self.scale
         typeface.write(
             self._pen,
@@ -150,7 +149,7 @@ class _Sheet:
         self.image.paste(picture, (left, round(y * self.scale)), picture)
 
 
-def _draw_header(sheet: _Sheet, face: CardFace, brand: Brand) -> None:
+def _draw_header(sheet: Sheet, face: CardFace, brand: Brand) -> None:
     fields = face.header[:3]
     taken = 0.0
     for field in reversed(fields):
@@ -161,19 +160,19 @@ def _draw_header(sheet: _Sheet, face: CardFace, brand: Brand) -> None:
         sheet.paste(logo, x, (_HEADER - logo.height / sheet.scale) / 2)
         x += logo.width / sheet.scale + 10
     if not artwork.logo_says_name(brand):
-        room = _CARD - _MARGIN - taken - x
+        room = CARD_PT - _MARGIN - taken - x
         at = (x, _HEADER / 2 + 6)
         sheet.write(at, face.organization_name, 17, brand.foreground, room=room, weight=600)
 
 
 def _draw_header_field(
-    sheet: _Sheet, field: FieldLike, brand: Brand, taken: float, most: float
+    sheet: Sheet, field: FieldLike, brand: Brand, taken: float, most: float
 ) -> float:
     """Draws at the far side, before what is taken; says how many points it took."""
     value = str(field.value)
     needed = max(typeface.width(field.label.upper(), 10.5, 600), typeface.width(value, 20, 400))
     room = min(needed + 1, most - _HEADER_GAP)
-    x = _CARD - _MARGIN - taken
+    x = CARD_PT - _MARGIN - taken
     sheet.write((x, 24), field.label.upper(), 10.5, brand.label, room=room, weight=600, anchor="rs")
     sheet.write((x, 47), value, 20, brand.foreground, room=room, anchor="rs")
     return room + _HEADER_GAP
@@ -190,23 +189,23 @@ def _band(face: CardFace, brand: Brand, width: int, scale: float) -> Image.Image
     return Image.new("RGB", (width, plain), brand.background.rgb)
 
 
-def _draw_primary(sheet: _Sheet, face: CardFace, brand: Brand, baseline: float) -> None:
+def _draw_primary(sheet: Sheet, face: CardFace, brand: Brand, baseline: float) -> None:
     if not face.primary:
         return
     field = face.primary[0]
-    room = _CARD - 2 * _MARGIN
+    room = CARD_PT - 2 * _MARGIN
     at = (_MARGIN, baseline - 14)
     sheet.write(at, str(field.value), 46, brand.foreground, room=room, weight=300)
     sheet.write((_MARGIN, baseline + 8), field.label, 14, brand.label, room=room, weight=600)
 
 
-def _draw_row(sheet: _Sheet, row: Sequence[FieldLike], brand: Brand, top: float) -> None:
+def _draw_row(sheet: Sheet, row: Sequence[FieldLike], brand: Brand, top: float) -> None:
     """At most four fields in equal columns; the last one ends at the margin."""
     fields = row[:4]
     for place, field in enumerate(fields):
-        column = (_CARD - 2 * _MARGIN) / len(fields)
+        column = (CARD_PT - 2 * _MARGIN) / len(fields)
         last = place == len(fields) - 1 and place > 0
-        x = _CARD - _MARGIN if last else _MARGIN + place * column
+        x = CARD_PT - _MARGIN if last else _MARGIN + place * column
         anchor: Anchor = "rs" if last else "ls"
         room = column - 8
         sheet.write(
@@ -221,8 +220,8 @@ def _draw_row(sheet: _Sheet, row: Sequence[FieldLike], brand: Brand, top: float)
         sheet.write((x, top + 48), str(field.value), 19, brand.foreground, room=room, anchor=anchor)
 
 
-def _symbol(barcode: BarcodeLike, scale: float) -> Image.Image:
-    """The barcode with its quiet zone and its text, on white."""
+def draw_barcode(barcode: BarcodeLike, scale: float) -> Image.Image:
+    """The barcode with its quiet zone and its text, on white; ValueError when it does not fit."""
     code = zxingcpp.create_barcode(barcode.message, _FORMATS[barcode.format])
     # It speaks the buffer protocol (Python 3.11 has no type to say so).
     pixels = memoryview(cast("bytes", code.to_image()))
@@ -256,7 +255,7 @@ def _captioned(dots: Image.Image, text: str, scale: float) -> Image.Image:
     return panel
 
 
-def _rounded(size: tuple[int, int], radius: float) -> Image.Image:
+def rounded(size: tuple[int, int], radius: float) -> Image.Image:
     """A mask of a rectangle with soft round corners."""
     corner = round(radius)
     big = Image.new("L", (2 * corner * 4, 2 * corner * 4), 0)
