@@ -249,7 +249,8 @@ class Pass(Base):
     `version` numbers the last change among all of its pass type, `modified_s` is its second (Unix
     time, growing with every change); `served_version` the newest that any phone has. At Google the
     object is none, pending, synced or failed; `google_version` and `google_balance` are what it
-    shows, `google_saved` tells whether anybody holds it.
+    shows, `google_saved` tells whether anybody holds it, as of the callback that was valid until
+    `google_event_expires_at`.
     """
 
     __tablename__ = "passes"
@@ -281,6 +282,7 @@ class Pass(Base):
     google_version: Mapped[int | None] = mapped_column(BigInteger)
     google_balance: Mapped[str | None]
     google_saved: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    google_event_expires_at: Mapped[datetime | None]
 
 
 class PassTypeCounter(Base):

@@ -54,6 +54,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("google_saved", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
+        batch_op.add_column(
+            sa.Column("google_event_expires_at", UtcDateTime(timezone=True), nullable=True)
+        )
 
     with op.batch_alter_table("programs", schema=None) as batch_op:
         batch_op.add_column(
@@ -69,6 +72,7 @@ def downgrade() -> None:
         batch_op.drop_column("google_sync")
 
     with op.batch_alter_table("passes", schema=None) as batch_op:
+        batch_op.drop_column("google_event_expires_at")
         batch_op.drop_column("google_saved")
         batch_op.drop_column("google_balance")
         batch_op.drop_column("google_version")
