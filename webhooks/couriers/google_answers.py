@@ -14,8 +14,6 @@ from http import HTTPStatus
 
 from webhooks.couriers.outcomes import Delivered, Halted, Later, Outcome, Refused
 
-DOUBT_S = 30.0  # what a PATCH without an answer may still take, before a newer one follows it
-
 _REASON = re.compile(r"[A-Za-z_.]{1,64}")
 _MAX_WORDS = 200
 _PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})

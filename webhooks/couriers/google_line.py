@@ -10,7 +10,7 @@ import requests
 from google.auth.transport.requests import AuthorizedSession, Request
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from webhooks.couriers.google_answers import DOUBT_S, Answer, read_answer
+from webhooks.couriers.google_answers import Answer, read_answer
 from webhooks.couriers.google_token import NoToken, SharedToken
 from webhooks.couriers.outcomes import Later, Outcome
 
@@ -64,7 +64,7 @@ class Line:
         except NoToken as error:
             return error.outcome
         except (requests.RequestException, HTTPError, OSError) as error:
-            return self._fault(error, method)
+            return self._fault(error)
 
     def forget_token(self) -> None:
         """The token of the last request was refused; the next one gets a new token."""
@@ -74,15 +74,15 @@ class Line:
         self._session.close()
         self._to_token_service.close()
 
-    def _fault(self, error: Exception, method: str) -> Later:
-        """No answer. One that was perhaps sent holds back what is newer, lest it be overtaken."""
+    def _fault(self, error: Exception) -> Later:
+        """No answer; only a request that never left is surely not carried out."""
         if _was_never_sent(error):
             return Later(f"{self._host} cannot be reached ({type(error).__name__}).")
         if isinstance(error, requests.Timeout):
             why = f"{self._host} gave no answer within {self._timeout_s[1]:g} s."
         else:
             why = f"The connection to {self._host} ended ({type(error).__name__})."
-        return Later(why, DOUBT_S if method == "PATCH" else None)
+        return Later(why, in_doubt=True)
 
     def _seconds(self, retry_after: str | None) -> float | None:
         """The header's wait in seconds; RFC 9110 §10.2.3 allows a number and a date."""

@@ -26,7 +26,7 @@ Kind = Literal["loyaltyClass", "loyaltyObject"]
 
 _MOST_REQUESTS = 5  # for one notice: PATCH, INSERT and PATCH again, and a new token
 _PAGE = 200
-_LATE = Later("Its turn did not come in time: Google or the queue before it was slow.", 0.0)
+_LATE = Later("Its turn did not come in time: Google or the queue before it was slow.")
 
 
 @dataclass(frozen=True, slots=True)

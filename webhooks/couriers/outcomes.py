@@ -27,10 +27,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now; `after_s` is what the provider asked for, None leaves it to the usual back-off."""
+    """Not now; `after_s` is what the provider asked for, None leaves it to the usual back-off.
+
+    `in_doubt`: it was sent and not answered, so the provider may yet carry it out, even after
+    something newer that it is told next.
+    """
 
     why: str
     after_s: float | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
