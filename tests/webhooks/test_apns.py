@@ -140,9 +140,11 @@ def test_any_limit_of_streams_works_and_loses_nothing(
 
 
 def test_pushes_that_wait_for_the_only_stream_do_not_time_out(apns: LocalApns, hasty: Apns) -> None:
+    delivered(hasty, pushes_to(100))
     apns.behave(Behaviour(max_streams=1))
+    delivered(hasty, pushes_to(1))
     apns.script.add(Rule(Answer(delay_s=0.02)))
-    assert kinds(delivered(hasty, pushes_to(30))) == {Delivered: 30}
+    assert kinds(delivered(hasty, pushes_to(40))) == {Delivered: 40}
 
 
 def test_a_limit_lowered_on_the_open_connection_is_kept(apns: LocalApns, courier: Apns) -> None:

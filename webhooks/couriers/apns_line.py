@@ -241,19 +241,19 @@ class Line:
             if fault := apns_faults.line_fault(code, words, self._host, self._topic):
                 self._waiting.extend((request.push, 0) for request, _, _ in failed)
                 return fault
-        for request, code, words in failed:
-            self._account_failure(request, code, words)
-        _, code, words = failed[-1]
-        if not self._has_ended(code):
+        for failure in failed:
+            self._account_failure(*failure)
+        endings = [words for _, code, words in failed if self._has_ended(code)]
+        if not endings:
             return None
         self._endings += 1
         if self._endings >= _ENDINGS:
-            return apns_faults.ended(self._host, words)
+            return apns_faults.ended(self._host, endings[0])
         self._reconnect()
         return None
 
     def _account_failure(self, request: Request, code: int, words: str) -> None:
-        if code == pycurl.E_OPERATION_TIMEDOUT and request.was_sent:
+        if code == pycurl.E_OPERATION_TIMEDOUT and request.had_its_time:
             outcome = apns_faults.no_answer(self._host, self._terms.timeout_s)
         elif request.tries + 1 < _TRIES:
             self._waiting.append((request.push, request.tries + 1))

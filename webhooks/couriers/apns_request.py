@@ -46,6 +46,7 @@ class Request(pycurl.Curl):
         super().__init__()
         self.push = Push(0, "", "")
         self.tries = 0
+        self._timeout_us = terms.timeout_s * 1e6
         self._headers: list[str] = []
         self._body = bytearray()
         self._prepare(terms)
@@ -97,9 +98,10 @@ class Request(pycurl.Curl):
         return self.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0
 
     @property
-    def was_sent(self) -> bool:
-        """Whether it left its queue in libcurl, so that the server may have seen it."""
-        return bool(self.getinfo(pycurl.REQUEST_SIZE))
+    def had_its_time(self) -> bool:
+        """Whether most of its time was the server's: it did not wait for a stream, unsent."""
+        was_sent = self.getinfo(pycurl.REQUEST_SIZE) > 0
+        return was_sent and self.queued_us < self._timeout_us / 2
 
     @property
     def queued_us(self) -> int:
