@@ -286,13 +286,18 @@ def picture_urls(definition: str, document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def points_of(document: Mapping[str, Any]) -> str:
-    """The balance of a pass as text; empty without one."""
+    """The balance of a pass with its label, as text; empty without one."""
     points = document.get("loyaltyPoints", {})
-    balance = points.get("balance", {})
+    value = amount_of(points.get("balance", {}))
+    return f"{points.get('label', '')} {value}".strip()
+
+
+def amount_of(balance: Mapping[str, Any]) -> str:
+    """A balance, in whichever of its forms."""
     value = next(iter(balance.values()), "")
     if isinstance(value, Mapping):
-        value = f"{int(value.get('micros', 0)) / 1e6:.2f} {value.get('currencyCode', '')}"
-    return f"{points.get('label', '')} {value}".strip()
+        return f"{int(value.get('micros', 0)) / 1e6:.2f} {value.get('currencyCode', '')}"
+    return str(value)
 
 
 def _noticeable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

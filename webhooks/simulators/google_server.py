@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from webhooks.simulators.google_account import ServiceAccount, load_account
+from webhooks.simulators.google_android import Androids
 from webhooks.simulators.google_control import PREFIX as CONTROL
 from webhooks.simulators.google_control import Control
 from webhooks.simulators.google_ecv2 import Flaw, Sealer
@@ -60,6 +61,7 @@ class Google:
         self.tokens = TokenOffice(account, self.panel)
         self.registry = Registry(account.issuer_id, self.panel, self.pictures, self.notices)
         self.desk = SaveDesk(account, self.panel, self.registry, self.notices, self.call_back)
+        self.androids = Androids(self.desk, self.panel.now)
         self._rest = Rest(self.tokens, self.registry, self.desk, self.panel, Bucket())
         self._control = Control(self)
 

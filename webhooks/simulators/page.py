@@ -14,7 +14,7 @@
     POST /phones/{id}/switch        {name: automatic, rationing or offline; on: true or false}
 
 `serial` may be left out: the newest card. A browser's forms lead back to the page, all else is
-answered in JSON.
+answered in JSON. The Androids beside them are in google_page.
 """
 
 from collections.abc import Iterator
@@ -30,14 +30,16 @@ from flask import (
     abort,
     current_app,
     jsonify,
-    redirect,
     render_template,
     request,
 )
 from flask.typing import ResponseReturnValue
 
+from webhooks.simulators import google_page as androids
 from webhooks.simulators.fleet import Fleet
+from webhooks.simulators.google_server import Google
 from webhooks.simulators.iphone import IPhone
+from webhooks.simulators.page_forms import given, phone_reply, png_reply, switched_on
 from webhooks.simulators.picture import card_picture
 from webhooks.simulators.till import Till, TillError
 from webhooks.simulators.views import phone_json
@@ -58,11 +60,20 @@ phones = Blueprint("phones", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the page shows and does. Without a till nothing is stamped; `ended` ends live lines."""
+    """What the page shows and does; `ended` ends live lines.
+
+    Without a till nothing is stamped, without a local Google there are no Androids.
+    """
 
     fleet: Fleet
     till: Till | None
     ended: Event
+    google: Google | None = None
+
+    def version(self) -> int:
+        """Grows whenever something happened on a phone."""
+        elsewhere = self.google.androids.version() if self.google else 0
+        return self.fleet.version() + elsewhere
 
 
 def create_page(desk: Desk) -> Flask:
@@ -73,10 +84,12 @@ def create_page(desk: Desk) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions[_DESK] = desk
     app.register_blueprint(phones)
+    if desk.google:
+        androids.install(app, desk.google, desk.till)
     return app
 
 
-@phones.before_request
+@phones.before_app_request
 def only_from_this_page() -> None:
     """Other sites open in the same browser must not press our buttons."""
     origin = request.headers.get("Origin")
@@ -98,7 +111,12 @@ def protect(response: Response) -> Response:
 def show() -> str:
     desk = _desk()
     shown = [phone_json(phone) for phone in desk.fleet.all()]
-    return render_template("phones.html", phones=shown, can_stamp=desk.till is not None)
+    return render_template(
+        "phones.html",
+        phones=shown,
+        androids=androids.shown(desk.google) if desk.google else None,
+        can_stamp=desk.till is not None,
+    )
 
 
 @phones.get("/live")
@@ -113,7 +131,7 @@ def index() -> Response:
 
 @phones.post("/phones")
 def buy() -> ResponseReturnValue:
-    return _reply(_desk().fleet.buy(_given("name") or "iPhone"), HTTPStatus.CREATED)
+    return _reply(_desk().fleet.buy(given("name") or "iPhone"), HTTPStatus.CREATED)
 
 
 @phones.get("/phones/<phone_id>")
@@ -124,7 +142,7 @@ def one(phone_id: str) -> Response:
 @phones.post("/phones/<phone_id>/add")
 def add(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
-    findings = phone.add_link(_given("url"))
+    findings = phone.add_link(given("url"))
     refused = any(finding.fatal for finding in findings)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK
     return _reply(phone, status, findings=[str(finding) for finding in findings])
@@ -140,7 +158,7 @@ def refresh(phone_id: str) -> ResponseReturnValue:
 @phones.post("/phones/<phone_id>/remove")
 def remove(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
-    phone.remove(_card(phone, _given("serial")).key)
+    phone.remove(_card(phone, given("serial")).key)
     return _reply(phone)
 
 
@@ -152,10 +170,10 @@ def switch(phone_id: str) -> ResponseReturnValue:
         "rationing": phone.set_rationing,
         "offline": phone.set_offline,
     }
-    turn = switches.get(_given("name"))
+    turn = switches.get(given("name"))
     if turn is None:
         abort(HTTPStatus.UNPROCESSABLE_ENTITY, "There are automatic, rationing and offline.")
-    turn(_given("on").lower() == "true")
+    turn(switched_on())
     return _reply(phone)
 
 
@@ -165,7 +183,7 @@ def stamp(phone_id: str) -> ResponseReturnValue:
     if till is None:
         abort(HTTPStatus.NOT_FOUND, "There is no till: start with --api-key-file.")
     try:
-        said, status = till.stamp(_card(phone, _given("serial")).package.code), HTTPStatus.OK
+        said, status = till.stamp(_card(phone, given("serial")).package.code), HTTPStatus.OK
     except TillError as error:
         said, status = str(error), HTTPStatus.BAD_GATEWAY
     phone.wallet.say("till", said)
@@ -175,20 +193,20 @@ def stamp(phone_id: str) -> ResponseReturnValue:
 @phones.get("/phones/<phone_id>/card.png")
 def card_png(phone_id: str) -> Response:
     card = _card(_phone(phone_id), request.args.get("serial", ""))
-    return _png(card_picture(card.package))
+    return png_reply(card_picture(card.package))
 
 
 @phones.get("/phones/<phone_id>/icon.png")
 def icon_png(phone_id: str) -> Response:
     card = _card(_phone(phone_id), request.args.get("serial", ""))
-    return _png(card.package.picture("icon") or b"")
+    return png_reply(card.package.picture("icon") or b"")
 
 
 def _versions(desk: Desk) -> Iterator[str]:
     """A server-sent event for each change, and a comment now and then to keep the line open."""
     known, looks = -1, 0
     while not desk.ended.is_set():
-        version = desk.fleet.version()
+        version = desk.version()
         if version != known:
             known, looks = version, 0
             yield f"data: {version}\n\n"
@@ -219,28 +237,9 @@ def _card(phone: IPhone, serial: str) -> Card:
     return wanted[-1]
 
 
-def _given(key: str) -> str:
-    """A value of the form or the JSON body, as text; empty when it is not there."""
-    if not request.is_json:
-        return request.form.get(key, "").strip()
-    document = request.get_json()
-    value = document.get(key, "") if isinstance(document, dict) else ""
-    return str(value).strip()
-
-
-def _png(picture: bytes) -> Response:
-    """For ever under an address that names the edition (?v=), else for this moment."""
-    response = Response(picture, mimetype="image/png")
-    if "v" in request.args:
-        response.headers["Cache-Control"] = "private, max-age=86400, immutable"
-    return response
-
-
 def _reply(
     phone: IPhone, status: HTTPStatus = HTTPStatus.OK, **more: object
 ) -> ResponseReturnValue:
-    """The phone as JSON, or the page again after a form; its errands are begun at once."""
+    """The phone or the page again; its errands are begun at once."""
     _desk().fleet.wake()
-    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        return redirect(f"/#{phone.id}", HTTPStatus.SEE_OTHER)
-    return jsonify(phone_json(phone) | more), status
+    return phone_reply(phone.id, phone_json(phone) | more, status)

@@ -1,4 +1,4 @@
-"""The whole simulator in one process: a local APNs, its control port, the phones and their page."""
+"""The whole simulator in one process: a local APNs and Google, the phones and their page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from certs.authority import load_authority
 from webhooks.simulators.apns import Apns, running_apns
 from webhooks.simulators.apns_control import running_control
 from webhooks.simulators.fleet import Fleet
+from webhooks.simulators.google_server import Google, running_google
 from webhooks.simulators.page import Desk, create_page
 from webhooks.simulators.till import Till
 from webhooks.simulators.web import HttpWeb
@@ -27,16 +28,26 @@ class Ports:
     apns: int = 0
     control: int = 0
     page: int = 0
+    google: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleAccount:
+    """The service account that the local Google knows, by its key file, and its issuer."""
+
+    file: Path
+    issuer_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """A running simulator."""
+    """A running simulator; `google` is None without a service account."""
 
     apns: Apns
     fleet: Fleet
     control_url: str
     page_url: str
+    google: Google | None
 
 
 @contextmanager
@@ -46,6 +57,7 @@ def running_simulator(
     ports: Ports,
     till: Till | None,
     now: Callable[[], datetime],
+    google_account: GoogleAccount | None = None,
 ) -> Iterator[Simulator]:
     """A simulator for the length of the block.
 
@@ -57,15 +69,29 @@ def running_simulator(
         running_apns(authority, ca_file, ports.apns, fleet.deliver, now) as apns,
         running_control(apns, ports.control) as control_url,
         fleet.living(),
-        _running_page(fleet, till, ports.page) as page_url,
+        _google(google_account, ports.google, now) as google,
+        _running_page(fleet, till, google, ports.page) as page_url,
     ):
-        yield Simulator(apns, fleet, control_url, page_url)
+        yield Simulator(apns, fleet, control_url, page_url, google)
 
 
 @contextmanager
-def _running_page(fleet: Fleet, till: Till | None, port: int) -> Iterator[str]:
+def _google(
+    account: GoogleAccount | None, port: int, now: Callable[[], datetime]
+) -> Iterator[Google | None]:
+    if account is None:
+        yield None
+        return
+    with running_google(account.file, account.issuer_id, port, now=now) as google:
+        yield google
+
+
+@contextmanager
+def _running_page(
+    fleet: Fleet, till: Till | None, google: Google | None, port: int
+) -> Iterator[str]:
     ended = Event()
-    app = create_page(Desk(fleet, till, ended))
+    app = create_page(Desk(fleet, till, ended, google))
     server = make_server(_HOST, port, app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, args=(0.05,), name="page", daemon=True)
     thread.start()

@@ -20,8 +20,8 @@ def phone_json(phone: IPhone) -> dict[str, object]:
         "offline": phone.offline,
         "cards": [_card(one) for one in list(wallet.cards.values())],
         "services": [_service(one) for one in list(wallet.services.values())],
-        "lock_screen": [_notice(one) for one in reversed(list(wallet.lock_screen))],
-        "trail": [_event(one) for one in reversed(list(wallet.trail.events)[-_TRAIL:])],
+        "lock_screen": [notice_json(one) for one in reversed(list(wallet.lock_screen))],
+        "trail": [event_json(one) for one in reversed(list(wallet.trail.events)[-_TRAIL:])],
     }
 
 
@@ -56,7 +56,8 @@ def _service(service: WebService) -> dict[str, object]:
     }
 
 
-def _notice(notice: Notice) -> dict[str, object]:
+def notice_json(notice: Notice) -> dict[str, object]:
+    """An entry of a lock screen."""
     return {
         "at": notice.at.isoformat(),
         "time": f"{notice.at:%H:%M}",
@@ -65,7 +66,8 @@ def _notice(notice: Notice) -> dict[str, object]:
     }
 
 
-def _event(event: Event) -> dict[str, object]:
+def event_json(event: Event) -> dict[str, object]:
+    """A step of a trail."""
     return {
         "number": event.number,
         "at": event.at.isoformat(),

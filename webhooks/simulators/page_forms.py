@@ -1,0 +1,37 @@
+"""What the page's actions have in common: values of forms and JSON in, pictures and replies out."""
+
+from http import HTTPStatus
+
+from flask import Response, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+
+
+def given(key: str) -> str:
+    """A value of the form or the JSON body, as text; empty when it is not there."""
+    if not request.is_json:
+        return request.form.get(key, "").strip()
+    document = request.get_json()
+    value = document.get(key, "") if isinstance(document, dict) else ""
+    return str(value).strip()
+
+
+def switched_on() -> bool:
+    """The position `on` of a switch."""
+    return given("on").lower() == "true"
+
+
+def png_reply(picture: bytes) -> Response:
+    """For ever under an address that names the edition (?v=), else for this moment."""
+    response = Response(picture, mimetype="image/png")
+    if "v" in request.args:
+        response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+def phone_reply(
+    phone_id: str, document: dict[str, object], status: HTTPStatus = HTTPStatus.OK
+) -> ResponseReturnValue:
+    """The phone as JSON, or the page again after a form."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return redirect(f"/#{phone_id}", HTTPStatus.SEE_OTHER)
+    return jsonify(document), status
