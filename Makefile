@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
+INSTALL = VIRTUAL_ENV=.venv $(UV) pip install -q --build-constraints requirements-build.lock
+COMPILE = $(UV) pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-annotate --no-header --python-version 3.11
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help demo test check format bench bench-scale lock clean
@@ -34,30 +37,30 @@ bench-scale: .venv/dev ## Show that a million passes cost no more than a thousan
 	@$(BIN)/python -m benchmarks.scale
 
 lock: $(UV) ## Renew the pinned dependencies
-	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
-	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header --python-version 3.11 --upgrade --group dev pyproject.toml \
-	  -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml -o requirements.lock
+	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	@$(COMPILE) --group build -o requirements-build.lock
+	@$(COMPILE) --group tools -o requirements-tools.lock
 
 clean: ## Remove the environments and everything the demo made
 	@rm -rf .venv .tools var dist
 
 # Debian has no ensurepip and refuses a plain `pip install`: pip installs uv into .tools from outside.
-$(UV):
-	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: apt-get install python3 python3-venv python3-pip"; exit 1; }
+$(UV): requirements-tools.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: apt-get install python3 python3-pip"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Passmint needs Python 3.11 or newer: set PYTHON=python3.x"; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is missing: apt-get install python3-pip"; exit 1; }
 	@rm -rf .tools && $(PYTHON) -m venv --without-pip .tools
-	@$(PYTHON) -m pip --disable-pip-version-check --python .tools/bin/python install -q 'uv>=0.13,<0.14'
+	@$(PYTHON) -m pip --disable-pip-version-check --python .tools/bin/python install -q --require-hashes -r $<
+	@touch $@
 
-.venv/run: requirements.lock pyproject.toml | $(UV)
+.venv/run: requirements.lock requirements-build.lock pyproject.toml $(UV)
 	@echo "Setting up the environment."
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
-	@test -e .venv/dev || VIRTUAL_ENV=.venv $(UV) pip install -q --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=.venv $(UV) pip install -q --no-deps -e .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps -e .
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/run
-	@VIRTUAL_ENV=.venv $(UV) pip install -q --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
