@@ -285,6 +285,23 @@ def parts(make_parts: Callable[..., Parts]) -> Parts:
 @pytest.fixture
 def service(parts: Parts) -> Service:
     """The service under test; another merchant's program and member are in it as noise."""
+    return serve(parts)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_service(
+    request: pytest.FixtureRequest,
+    identities: development.DevelopmentFiles,
+    google_account: Path,
+) -> Iterator[Service]:
+    """One service for all tests of a module that do not mind what the others leave in it."""
+    with database_of_its_own(request) as url:
+        database = Database(url)
+        yield serve(assemble(database, Clock(), identities, google_account))
+        database.dispose()
+
+
+def serve(parts: Parts) -> Service:
     app = create_app(parts)
     apple_devices.install(app)
     client = app.test_client()
