@@ -25,7 +25,11 @@ class Package:
     def of(cls, answer: TestResponse) -> "Package":
         assert answer.status_code == 200, answer.text
         assert answer.content_type == "application/vnd.apple.pkpass"
-        with ZipFile(io.BytesIO(answer.data)) as archive:
+        return cls.read(answer.data)
+
+    @classmethod
+    def read(cls, data: bytes) -> "Package":
+        with ZipFile(io.BytesIO(data)) as archive:
             assert archive.testzip() is None
             files = {name: archive.read(name) for name in archive.namelist()}
         package = cls(files)
