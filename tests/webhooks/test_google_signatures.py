@@ -319,6 +319,10 @@ REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
         "envelope_malformed",
         lambda: with_parts(signature="not base64!"),
     ),
+    "a signature with a space": (
+        "envelope_malformed",
+        lambda: with_parts(signature=f" {GOOGLE.envelope(NOW)['signature']}"),
+    ),
     "a signature beyond ASCII": ("envelope_malformed", lambda: with_parts(signature="žluť")),
     "a signature that is a number": ("envelope_malformed", lambda: with_parts(signature=7)),
     "half a character in the message": (
