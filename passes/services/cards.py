@@ -18,11 +18,16 @@ from passes.store.tables import Member, Merchant, Pass, Program, Template, Trans
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One pass with everything it shows and the secrets that belong into it."""
+    """One pass with everything it shows and the secrets that belong into it.
+
+    The locale is settled once the member chose one or took the card; until then a visitor's own
+    language is the better guess.
+    """
 
     look: Look
     member: MemberFacts
     locale: str
+    is_locale_settled: bool
     pass_id: str
     member_id: str
     serial_number: str
@@ -94,6 +99,7 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
             Pass.locale,
             Pass.created_at,
             Pass.version,
+            (Member.locale.is_not(None) | Pass.downloaded_at.is_not(None)).label("settled"),
             Member.first_name,
             Member.last_name,
             stamps.label("stamps"),
@@ -123,6 +129,7 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
             voided=row.voided,
         ),
         locale=row.locale,
+        is_locale_settled=row.settled,
         pass_id=row.id,
         member_id=row.member_id,
         serial_number=row.serial_number,

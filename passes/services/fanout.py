@@ -22,11 +22,11 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
 
     A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
-    before = {program_id: read_look(session, program_id).shown for program_id in program_ids}
+    before = {name: read_look(session, name, drawable=False).shown for name in program_ids}
     yield
     session.flush()
     for program_id, shown in before.items():
-        look = read_look(session, program_id)
+        look = read_look(session, program_id, drawable=False)
         if look.shown != shown:
             require_sound(look)
             begin_fan_out(session, program_id, now)

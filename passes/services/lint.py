@@ -37,7 +37,7 @@ class Issue:
 def lint_template(session: Session, template: Template) -> list[Issue]:
     """Everything that will work, but not as well as it could."""
     merchant = session.get_one(Merchant, template.merchant_id)
-    design, _ = read_design(session, template, merchant)
+    design, _ = read_design(session, template, merchant, drawable=False)
     program = _program(session, template)
     face = compute_face(
         merchant_facts(merchant),

@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -119,15 +119,15 @@ class LookBook:
         return look
 
 
-def read_look(session: Session, program_id: str) -> Look:
-    """The program's look as it stands now."""
+def read_look(session: Session, program_id: str, *, drawable: bool = True) -> Look:
+    """The program's look as it stands now; without the pictures' bytes unless `drawable`."""
     program, template, merchant = session.execute(
         select(Program, Template, Merchant)
         .join(Template, Template.id == Program.template_id)
         .join(Merchant, Merchant.id == Program.merchant_id)
         .where(Program.id == program_id)
     ).one()
-    design, brand = read_design(session, template, merchant)
+    design, brand = read_design(session, template, merchant, drawable=drawable)
     return Look(
         version=LookVersion(program.id, program.revision, template.revision, merchant.revision),
         pass_type_identifier=program.pass_type_identifier,
@@ -142,9 +142,11 @@ def read_look(session: Session, program_id: str) -> Look:
     )
 
 
-def read_design(session: Session, template: Template, merchant: Merchant) -> tuple[Design, Brand]:
+def read_design(
+    session: Session, template: Template, merchant: Merchant, *, drawable: bool = True
+) -> tuple[Design, Brand]:
     """A template's design and brand, with the colours it left open chosen."""
-    arts, dominant = _pictures(session, template)
+    arts, dominant = _pictures(session, template, drawable=drawable)
     palette = complete(
         _colour(template.background),
         _colour(template.foreground),
@@ -221,7 +223,9 @@ def _places(look: Look) -> list[tuple[str, int]]:
     return [(LOGO, 0), *((HERO, filled) for filled in shown)]
 
 
-def _pictures(session: Session, template: Template) -> tuple[dict[str, Art], list[Colour]]:
+def _pictures(
+    session: Session, template: Template, *, drawable: bool
+) -> tuple[dict[str, Art], list[Colour]]:
     wanted = {
         "logo": template.logo_id,
         "icon": template.icon_id,
@@ -232,7 +236,12 @@ def _pictures(session: Session, template: Template) -> tuple[dict[str, Art], lis
         "reward": template.reward_id,
     }
     rows = session.execute(
-        select(Image.id, Image.dominant_colors, Picture.sha256, Picture.png)
+        select(
+            Image.id,
+            Image.dominant_colors,
+            Picture.sha256,
+            Picture.png if drawable else literal(b"").label("png"),
+        )
         .join(Picture, Picture.sha256 == Image.sha256)
         .where(Image.id.in_({image_id for image_id in wanted.values() if image_id}))
     ).all()

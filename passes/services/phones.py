@@ -162,6 +162,16 @@ def mark_served(
     )
 
 
+def settle_locale(session: Session, pass_id: str, locale: str) -> None:
+    """From its first download on, a card stays in the language it was taken in."""
+    session.execute(
+        update(Pass)
+        .where(Pass.id == pass_id, Pass.downloaded_at.is_(None))
+        .values(locale=locale)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def forget_device(
     session: Session, device_id: str, push_token: str, since: datetime | None, now: datetime
 ) -> bool:

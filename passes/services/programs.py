@@ -53,9 +53,14 @@ def change_program(session: Session, program: Program, draft: ProgramDraft) -> N
 
 def change_status(program: Program, wish: str) -> None:
     """Moves a program to active, paused or archived; Conflict when it cannot from where it is."""
+    require_possible(program, wish)
+    program.status = wish
+
+
+def require_possible(program: Program, wish: str) -> None:
+    """Conflict when a program cannot move to `wish` from where it is."""
     if program.status not in _ALLOWED[wish]:
         raise Conflict(f"A program that is {program.status} cannot become {wish}.")
-    program.status = wish
 
 
 def find_program(session: Session, merchant_id: str, program_id: str) -> Program:

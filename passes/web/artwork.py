@@ -1,5 +1,7 @@
 """The pictures that wallets fetch by URL: drawn at the edge, between two transactions."""
 
+from threading import Lock
+
 from passes.services.looks import (
     Look,
     draw_google_pictures,
@@ -7,23 +9,40 @@ from passes.services.looks import (
     keep_google_pictures,
     read_look,
 )
+from passes.services.programs import ACTIVE, PAUSED
+from passes.store.tables import Program
 from passes.web.parts import Parts
+
+_one_at_a_time = Lock()  # drawing takes the processor; many visitors of a new look draw it once
 
 
 def redraw(here: Parts, program_id: str) -> None:
+    """Draws and stores the pictures of a program whose cards are out, if its look is a new one."""
+    with here.database.reading() as session:
+        is_out = session.get_one(Program, program_id).status in {ACTIVE, PAUSED}
+    if is_out:
+        draw(here, program_id)
+
+
+def draw(here: Parts, program_id: str) -> None:
     """Draws and stores the program's pictures unless they are there for its present look."""
     with here.database.reading() as session:
         look = read_look(session, program_id)
-        drawn = google_pictures(session, look)
-    if not drawn:
-        _draw(here, look)
+    pictures_of(here, look)
 
 
 def pictures_of(here: Parts, look: Look) -> dict[tuple[str, int], str]:
     """The SHA-256 of each picture of this look by (kind, filled); drawn now when missing."""
+    drawn = _stored(here, look)
+    if drawn:
+        return drawn
+    with _one_at_a_time:
+        return _stored(here, look) or _draw(here, look)
+
+
+def _stored(here: Parts, look: Look) -> dict[tuple[str, int], str]:
     with here.database.reading() as session:
-        drawn = google_pictures(session, look)
-    return drawn or _draw(here, look)
+        return google_pictures(session, look)
 
 
 def _draw(here: Parts, look: Look) -> dict[tuple[str, int], str]:

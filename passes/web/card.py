@@ -12,10 +12,10 @@ from passes.loyalty.face import FaceField, PassFace
 from passes.loyalty.wording import choose_locale
 from passes.services.cards import Card, card_by_token
 from passes.services.looks import HERO
-from passes.services.phones import mark_served
+from passes.services.phones import mark_served, settle_locale
 from passes.web.artwork import pictures_of
 from passes.web.devices import device_of
-from passes.web.pages import PageBrand, onward, page, wished_locale
+from passes.web.pages import PageBrand, accepted_locale, onward, page, wished_locale
 from passes.web.parts import Parts, parts
 from passes.web.rendering import google_link, links, pkpass_response
 
@@ -27,7 +27,7 @@ def show(token: str) -> Response:
     """The card as it stands now, with the wallet that fits the visitor's device first."""
     here = parts()
     card = _card(here, token)
-    locale = choose_locale(wished_locale(), card.locale)
+    locale = choose_locale(wished_locale(), _locale(card))
     face = replace(card, locale=locale).face()
     pictures = pictures_of(here, card.look)
     response = page(
@@ -52,9 +52,11 @@ def package(token: str) -> Response:
     """The card for Apple Wallet."""
     here = parts()
     card = _card(here, token)
+    card = replace(card, locale=_locale(card))
     response = pkpass_response(here, card)
     if request.method == "GET":
         with here.database.writing() as session:
+            settle_locale(session, card.pass_id, card.locale)
             mark_served(session, card.pass_id, card.version, here.now(), to_a_phone=False)
     return response
 
@@ -64,6 +66,11 @@ def save(token: str) -> Response:
     """On to Google Wallet with the card's save link."""
     here = parts()
     return onward(google_link(here, _card(here, token)), HTTPStatus.FOUND)
+
+
+def _locale(card: Card) -> str:
+    """The card's language, or the visitor's while the card's is not settled."""
+    return card.locale if card.is_locale_settled else (accepted_locale() or card.locale)
 
 
 def _card(here: Parts, token: str) -> Card:

@@ -5,24 +5,29 @@ from datetime import datetime
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import SecretStr
 
-from passes.store.ids import new_token
+from passes.store.ids import digest, new_token
 
 _SALT = "join-door"
 _LIFE_S = 24 * 3600
 
 
-def new_door(key: SecretStr, now: datetime) -> str:
-    """A fresh secret, signed, for a hidden field of the form; valid 24 hours."""
-    return _serializer(key).dumps([new_token(), int(now.timestamp())])
+def new_door(key: SecretStr, now: datetime, asked: str) -> str:
+    """A fresh secret, signed, for a hidden field of a form that asks `asked`; valid 24 hours."""
+    return _serializer(key).dumps([new_token(), int(now.timestamp()), digest(asked)])
 
 
-def open_door(key: SecretStr, signed: str, now: datetime) -> str | None:
-    """The secret in a form's hidden field; None when it is forged, or older than 24 hours."""
+def open_door(key: SecretStr, signed: str, now: datetime, asked: str) -> str | None:
+    """The secret in a form's hidden field.
+
+    None when it is forged, older than 24 hours, or the form showed other questions or other words
+    than `asked`: a consent is given to what was read.
+    """
     try:
-        secret, opened_s = _serializer(key).loads(signed)
-    except BadData:
+        secret, opened_s, shown = _serializer(key).loads(signed)
+    except (BadData, ValueError):
         return None
-    return secret if int(now.timestamp()) - opened_s <= _LIFE_S else None
+    is_fresh = int(now.timestamp()) - opened_s <= _LIFE_S
+    return str(secret) if is_fresh and shown == digest(asked) else None
 
 
 def _serializer(key: SecretStr) -> URLSafeSerializer:

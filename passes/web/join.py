@@ -44,6 +44,11 @@ class Offer:
     pictures: Mapping[tuple[str, int], str]
 
     @property
+    def asked(self) -> str:
+        """What the form asks and the words it shows, to recognise a form that showed others."""
+        return self.enrolment.model_dump_json()
+
+    @property
     def hero(self) -> str:
         """SHA-256 of the picture of a new card."""
         return self.pictures.get((HERO, self.welcome_stamps)) or self.pictures[HERO, 0]
@@ -65,14 +70,17 @@ def enter(slug: str) -> Response:
         return _closed(offer)
     now = here.now()
     entry = Entry.of(request.form)
-    door = open_door(here.settings.secret_key, request.form.get("door", ""), now)
+    signed = request.form.get("door", "")
+    door = open_door(here.settings.secret_key, signed, now, offer.asked)
     draft = member_draft(entry, offer.enrolment, wished_locale(), now.date())
     if door is None or not isinstance(draft, MemberDraft):
         faults = {} if isinstance(draft, MemberDraft) else draft
         return _form(offer, entry, faults, stale=door is None)
     with here.database.writing() as session:
         program = session.get_one(Program, offer.program_id)
-        joined = enrol(session, program, draft, now, door=door, accept_language=accepted_locale())
+        # The same form with another name on it is another person, on a shared tablet say.
+        act = f"{door} {draft.model_dump_json()}"
+        joined = enrol(session, program, draft, now, door=act, accept_language=accepted_locale())
     if joined.created:
         metrics.count_enrolment("join")
     address = url_for("card.show", token=joined.card.page_token)
@@ -116,7 +124,7 @@ def _form(
         offer=offer,
         brand=PageBrand.of(offer.look, offer.pictures),
         public_url=here.settings.public_url,
-        door=new_door(here.settings.secret_key, here.now()),
+        door=new_door(here.settings.secret_key, here.now(), offer.asked),
         lang=wished_locale(),
         entry=entry,
         faults=faults or {},

@@ -36,7 +36,7 @@ class Parts:
 
     def apple_artwork(self, brand: Brand, card: StampCard | None) -> tuple[Piece, ...]:
         """The PNGs of an Apple pass, from the cache or drawn now."""
-        return self.artwork.get_or_render((brand, card), lambda: apple_pieces(brand, card))
+        return self.artwork.get_or_render((brand.key, card), lambda: apple_pieces(brand, card))
 
 
 def attach(app: Flask, parts: Parts) -> None:

@@ -20,7 +20,7 @@ from passes.services.programs import ACTIVE, ARCHIVED, PAUSED
 from passes.store.tables import Program
 from passes.web.api.contract import Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page
-from passes.web.artwork import redraw
+from passes.web.artwork import draw, redraw
 
 routes = Routes("programs")
 
@@ -101,12 +101,12 @@ def change(call: Call) -> Reply:
 
 @routes.on("POST", "/programs/<program_id>/activate", scope="programs:write", answer=ProgramView)
 def activate(call: Call) -> Reply:
-    """Open the program for joining, once its passes can be signed. Its pictures are drawn first."""
+    """Open the program for joining. Its pictures are drawn and stored first."""
     with call.parts.database.reading() as session:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
-        require_sound(read_look(session, program.id))
-    call.parts.keyring.identity(program.pass_type_identifier, call.now)
-    redraw(call.parts, program.id)
+        programs.require_possible(program, ACTIVE)
+        require_sound(read_look(session, program.id, drawable=False))
+    draw(call.parts, program.id)
     return _move(call, ACTIVE)
 
 
