@@ -16,7 +16,7 @@ from certs.errors import CertificateError
 from certs.google import GoogleIdentity, load_google_identity
 from passes.settings import is_loopback
 from passes.wallets.google import MAX_SAVE_LINK, GoogleWalletError, save_link
-from webhooks.couriers.google_answers import Answer, verdict
+from webhooks.couriers.google_answers import Answer, review_of, verdict
 from webhooks.couriers.google_line import Line
 from webhooks.couriers.google_token import NoToken, SharedToken
 from webhooks.couriers.outcomes import Outcome
@@ -137,11 +137,9 @@ def _examine_class(line: Line, class_id: str, account: str) -> Finding:
         return Finding("class", "bad", text)
     if not isinstance(answer, Answer) or not answer.is_success:
         return Finding("class", "bad", _fault(answer, account))
-    status = str(answer.document.get("reviewStatus"))
     review = answer.document.get("review")
     comments = review.get("comments") if isinstance(review, dict) else None
-    # Google answers in the old spelling of its enums, underReview for UNDER_REVIEW.
-    level, text = _REVIEWS.get(status.replace("_", "").lower(), ("hint", "{} is in a new state."))
+    level, text = _REVIEWS.get(review_of(answer.document), ("hint", "{} is in an unknown state."))
     return Finding("class", level, text.format(class_id, comments or "without a comment"))
 
 

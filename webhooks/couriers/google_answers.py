@@ -82,7 +82,7 @@ def judge(answer: Answer, act: Act, account: str) -> Outcome | Act:
     """What an answer to a request means; `account` is the service account's e-mail address."""
     match answer.status, act:
         case _ if answer.is_success:
-            return Synced(_has_users(answer.document), notified=act is not Act.MENTION)
+            return Synced(has_users_of(answer.document), notified=act is not Act.MENTION)
         case HTTPStatus.NOT_FOUND, Act.PATCH:
             return Act.INSERT
         case HTTPStatus.CONFLICT, Act.INSERT:
@@ -137,6 +137,20 @@ def read_answer(
     )
 
 
+def has_users_of(document: Mapping[str, object]) -> bool | None:
+    """Whether somebody holds this object, None when it does not tell."""
+    has_users = document.get("hasUsers")
+    return has_users if isinstance(has_users, bool) else None
+
+
+def review_of(document: Mapping[str, object]) -> str:
+    """A class's review in small letters, in which UNDER_REVIEW and its old name underReview agree.
+
+    The live API answers in the old names of its enums.
+    """
+    return str(document.get("reviewStatus", "")).replace("_", "").lower()
+
+
 def _is_refusal(status: int) -> bool:
     is_ours = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return is_ours and status not in _PATIENCE
@@ -144,11 +158,6 @@ def _is_refusal(status: int) -> bool:
 
 def _told(answer: Answer) -> str:
     return f"{answer} ({answer.words})" if answer.words else str(answer)
-
-
-def _has_users(document: Mapping[str, object]) -> bool | None:
-    has_users = document.get("hasUsers")
-    return has_users if isinstance(has_users, bool) else None
 
 
 def _object(body: bytes) -> Mapping[str, object]:

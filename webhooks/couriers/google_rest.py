@@ -13,61 +13,40 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
-from webhooks.couriers.google_answers import Act, Answer, Slower, Synced, judge, verdict
+from webhooks.couriers.google_answers import (
+    Act,
+    Answer,
+    Slower,
+    Synced,
+    judge,
+    review_of,
+    verdict,
+)
 from webhooks.couriers.google_line import Line
+from webhooks.couriers.google_requests import (
+    PAGE,
+    Held,
+    Kind,
+    Message,
+    Notice,
+    Upsert,
+    first_act,
+    listed,
+    message_ids,
+    next_page,
+    request,
+)
 from webhooks.couriers.google_token import SharedToken
-from webhooks.couriers.outcomes import Halted, Later, Outcome
+from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
 
 __all__ = ["GoogleRest", "Held", "Kind", "Message", "Unanswered", "Upsert"]
 
-Kind = Literal["loyaltyClass", "loyaltyObject"]
-
 _MOST_REQUESTS = 5  # for one notice: PATCH, INSERT and PATCH again, and a new token
-_PAGE = 200
 _LATE = Later("Its turn did not come in time: Google or the queue before it was slow.")
 
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """The full desired state of a class or an object.
-
-    A value of None clears the field at Google. `notify` asks for a notice on the lock screen; a
-    resource that has to be made first is made without one.
-    """
-
-    row: int
-    kind: Kind
-    id: str
-    body: Mapping[str, object] = field(repr=False)
-    notify: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message to the holders of a class or an object, silent unless `notify`.
-
-    Google keeps every message it is sent: `message_id` tells one that is there already, which is
-    looked up when it is told `again`.
-    """
-
-    row: int
-    kind: Kind
-    id: str
-    message_id: str
-    header: str
-    body: str = field(repr=False)
-    notify: bool
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An object as Google lists it; `has_users` is None when it does not tell."""
-
-    id: str
-    has_users: bool | None
+N = TypeVar("N", bound=Notice)
 
 
 class Unanswered(Exception):
@@ -76,10 +55,6 @@ class Unanswered(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(getattr(outcome, "why", ""))
         self.outcome = outcome
-
-
-Notice = Upsert | Message
-N = TypeVar("N", bound=Notice)
 
 
 class GoogleRest:
@@ -148,14 +123,10 @@ class GoogleRest:
 
     def list_objects(self, class_id: str) -> Iterator[Held]:
         """All objects of a class, page by page, each a request in its turn; raises Unanswered."""
-        query = {
-            "classId": class_id,
-            "maxResults": str(_PAGE),
-            "fields": "resources(id,hasUsers),pagination",
-        }
+        query = {"classId": class_id, **PAGE}
         while answer := self._asked("loyaltyObject", query):
-            yield from _listed(answer.document)
-            token = _next_page(answer.document)
+            yield from listed(answer.document)
+            token = next_page(answer.document)
             if token is None or token == query.get("token"):
                 return
             query["token"] = token
@@ -181,13 +152,13 @@ class GoogleRest:
             batch.arrived.put(error)
 
     def _tell(self, notice: Notice, batch: "_Term") -> Outcome:
-        act, may_renew = _first_act(notice), True
+        act, may_renew = first_act(notice), True
         if isinstance(notice, Message) and notice.again:
             known = self._is_known(notice, batch)
             if known is not None:
                 return known
         for _ in range(_MOST_REQUESTS):
-            answer = self._in_turn(batch, *_request(notice, act))
+            answer = self._in_turn(batch, *request(notice, act))
             if not isinstance(answer, Answer):
                 return answer
             step = judge(answer, act, self.account)
@@ -198,16 +169,31 @@ class GoogleRest:
                 return verdict(answer, self.account)
             elif isinstance(step, Act):
                 act = step
+            elif isinstance(step, Refused) and act is Act.INSERT:
+                return self._class_in_review(notice, batch) or step
             else:
                 return step
         return Later("Google answers by turns that it is there and that it is not.")
+
+    def _class_in_review(self, notice: Notice, batch: "_Term") -> Outcome | None:
+        """Why a new object has to wait: Google takes none before it approved the class."""
+        class_id = notice.body.get("classId") if isinstance(notice, Upsert) else None
+        if not isinstance(class_id, str):
+            return None
+        answer = self._in_turn(batch, "GET", f"loyaltyClass/{class_id}", None)
+        if not isinstance(answer, Answer):
+            return answer
+        review = review_of(answer.document)
+        if not answer.is_success or review == "approved":
+            return None
+        return Later(f"Google takes cards of {class_id} when it is approved; it is {review}.")
 
     def _is_known(self, message: Message, batch: "_Term") -> Outcome | None:
         """Synced when the message arrived before; None when it is to be sent."""
         answer = self._in_turn(batch, "GET", f"{message.kind}/{message.id}", None)
         if not isinstance(answer, Answer):
             return answer
-        return Synced() if message.message_id in _message_ids(answer.document) else None
+        return Synced() if message.message_id in message_ids(answer.document) else None
 
     def _in_turn(
         self, batch: "_Term", method: str, path: str, body: Mapping[str, object] | None
@@ -266,54 +252,3 @@ class _Batch(_Term, Generic[N]):
     """One call of `deliver`, with the outcomes that arrived."""
 
     arrived: SimpleQueue[tuple[N, Outcome] | BaseException] = field(default_factory=SimpleQueue)
-
-
-def _first_act(notice: Notice) -> Act:
-    if isinstance(notice, Upsert):
-        return Act.PATCH
-    return Act.NOTIFY if notice.notify else Act.MENTION
-
-
-def _request(notice: Notice, act: Act) -> tuple[str, str, Mapping[str, object]]:
-    """Method, path and body."""
-    if isinstance(notice, Message):
-        return "POST", f"{notice.kind}/{notice.id}/addMessage", _message(notice, act)
-    state = {key: value for key, value in notice.body.items() if key != "notifyPreference"}
-    if notice.kind == "loyaltyClass":
-        state["reviewStatus"] = "UNDER_REVIEW"  # Google refuses the APPROVED it gave itself
-    if act is Act.INSERT:
-        return "POST", notice.kind, {k: value for k, value in state.items() if value is not None}
-    if notice.notify:
-        state["notifyPreference"] = "NOTIFY_ON_UPDATE"
-    return "PATCH", f"{notice.kind}/{notice.id}", state
-
-
-def _message(notice: Message, act: Act) -> Mapping[str, object]:
-    return {
-        "message": {
-            "id": notice.message_id,
-            "header": notice.header,
-            "body": notice.body,
-            "messageType": "TEXT_AND_NOTIFY" if act is Act.NOTIFY else "TEXT",
-        }
-    }
-
-
-def _message_ids(document: Mapping[str, object]) -> set[object]:
-    messages = document.get("messages")
-    listed = messages if isinstance(messages, list) else []
-    return {one.get("id") for one in listed if isinstance(one, dict)}
-
-
-def _listed(document: Mapping[str, object]) -> Iterator[Held]:
-    resources = document.get("resources")
-    for one in resources if isinstance(resources, list) else []:
-        if isinstance(one, dict) and isinstance(one.get("id"), str):
-            has_users = one.get("hasUsers")
-            yield Held(one["id"], has_users if isinstance(has_users, bool) else None)
-
-
-def _next_page(document: Mapping[str, object]) -> str | None:
-    pagination = document.get("pagination")
-    token = pagination.get("nextPageToken") if isinstance(pagination, dict) else None
-    return token if isinstance(token, str) and token else None
