@@ -73,9 +73,10 @@ class SaveDesk:
         except ApiError as error:
             raise SaveRefused(str(error)) from error
         objects = [one for one in named if one.kind.parent]
-        for one in objects:
-            self._check_holder(one, user)
-        already = frozenset(one.id for one in objects if not self._hold(one, user))
+        with self.registry.lock:
+            for one in objects:
+                self._check_holder(one, user)
+            already = frozenset(one.id for one in objects if not self._hold(one, user))
         return Saved(tuple(objects), already)
 
     def remove(self, object_id: str, user: str) -> bool:
@@ -84,8 +85,7 @@ class SaveDesk:
             held = [one for one in self.held_by(user) if one.id == object_id]
             for one in held:
                 one.holders.remove(user)
-        for one in held:
-            self._happened("removed", "del", one, user)
+                self._happened("removed", "del", one, user)
         return bool(held)
 
     def held_by(self, user: str) -> list[Resource]:
@@ -112,12 +112,10 @@ class SaveDesk:
     def _made(self, kind: Kind, document: Mapping[str, Any]) -> Resource:
         """The resource, made from the JWT if it did not exist; raises ApiError."""
         resource_id = str(document.get("id", ""))
-        self.registry.check_id(resource_id)
-        found = self.registry.find(kind, resource_id)
-        if found is None and not document.keys() - _ID_KEYS:
-            return self.registry.get(kind, resource_id)
-        if found is None:
+        new = self.registry.find(kind, resource_id) is None
+        if new and document.keys() - _ID_KEYS:
             return self.registry.insert(kind, document)
+        found = self.registry.get(kind, resource_id)
         self._note_kept(found, canonical(kind.definition, document))
         return found
 
@@ -146,10 +144,9 @@ class SaveDesk:
 
     def _hold(self, resource: Resource, user: str) -> bool:
         """Put the pass into the wallet; False when it was there."""
-        with self.registry.lock:
-            if user in resource.holders:
-                return False
-            resource.holders.append(user)
+        if user in resource.holders:
+            return False
+        resource.holders.append(user)
         self._happened("saved", "save", resource, user)
         return True
 

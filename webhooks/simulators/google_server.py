@@ -98,6 +98,15 @@ class Google:
         self.pictures.forget()
         self.desk.kept.clear()
 
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator[None]:
+        """Listen on 127.0.0.1 and send callbacks, for the length of the block."""
+        with serving(self.answer, port) as self.url, self.postman.walking():
+            try:
+                yield
+            finally:
+                self.holds.end()
+
     def answer(self, request: Request) -> Reply:
         """Whatever comes, as the script has it; raises Dropped."""
         if request.path.startswith(CONTROL):
@@ -167,8 +176,5 @@ def running_google(
     and OSError for a taken port.
     """
     google = Google(load_account(account_file, issuer_id), now)
-    with serving(google.answer, port) as google.url, google.postman.walking():
-        try:
-            yield google
-        finally:
-            google.holds.end()
+    with google.running(port):
+        yield google
