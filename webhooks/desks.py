@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from passes.services.phones import forget_device
 from passes.store import outbox
 from passes.store.outbox import Claimed, Retry
-from passes.store.tables import Delivery, Device
+from passes.store.tables import Delivery, Device, Registration
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Gone, Outcome
 
@@ -62,6 +62,13 @@ class Desk(Protocol[N]):
         """The target is gone: True when it is forgotten, False when it was renewed meanwhile."""
 
 
+_CARRIES_A_PASS = exists().where(Registration.device_id == Device.id)
+
+
+    def book_lost(self, session: Session, notice: N, why: str) -> None:
+        """The provider will not take it, or was tried too often: what else is to be written down."""
+
+
 class AppleDesk:
     """Pushes to phones.
 
@@ -87,7 +94,7 @@ class AppleDesk:
                     Device.pass_type_identifier,
                     Device.budget_from,
                     Device.budget_used,
-                ).where(Device.id.in_(wanted))
+                ).where(Device.id.in_(wanted), _CARRIES_A_PASS)
             )
         }
         notices, too_early = [], []
@@ -121,6 +128,9 @@ class AppleDesk:
     def book_gone(self, session: Session, notice: Push, gone: Gone, now: datetime) -> bool:
         device = session.scalar(select(Delivery.target).where(Delivery.id == notice.row))
         return device is None or forget_device(session, device, notice.token, gone.since, now)
+
+    def book_lost(self, session: Session, notice: Push, why: str) -> None:
+        """A push that is given up is seen in the outbox; nothing else knows of it."""
 
     def _budget_is_free(
         self, row: Claimed, since: datetime | None, used: int, now: datetime
