@@ -86,19 +86,27 @@ def _after(changes: Iterator[bytes], phone: str, kind: str) -> dict[str, list[di
 
 
 def test_the_command_starts_says_where_and_ends_on_sigterm(
-    identities: DevelopmentFiles, tmp_path: Path
+    identities: DevelopmentFiles, google_account: Path, tmp_path: Path
 ) -> None:
     code = "from webhooks.simulators.cli import simulate; simulate()"
-    ports = ["--page-port", "0", "--apns-port", "0", "--control-port", "0"]
+    ports = ["--page-port", "0", "--apns-port", "0", "--control-port", "0", "--google-port", "0"]
     files = ["--authority", str(identities.authority), "--apns-ca-file", str(tmp_path / "ca.pem")]
+    files += ["--google-service-account", str(google_account)]
     with subprocess.Popen(
         [sys.executable, "-u", "-c", code, *ports, *files], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        said = [process.stdout.readline() for _ in range(8)]
+        said = [process.stdout.readline() for _ in range(13)]
         page = said[0].split()[1]
         [phone] = requests.get(f"{page}/phones", timeout=5).json()["phones"]
         assert phone["name"] == "Your iPhone"
-        assert f"PASSMINT_APNS_CA={tmp_path / 'ca.pem'}" in "".join(said)
+        [android] = requests.get(f"{page}/androids", timeout=5).json()["androids"]
+        assert android["name"] == "Your Android"
+        settings = dict(line.strip().partition("=")[::2] for line in said)
+        assert settings["PASSMINT_APNS_CA"] == str(tmp_path / "ca.pem")
+        google = settings["PASSMINT_GOOGLE_API_URL"]
+        assert settings["PASSMINT_GOOGLE_SAVE_URL"] == f"{google}/gp/v/save"
+        assert requests.get(settings["PASSMINT_GOOGLE_KEYS_URL"], timeout=5).json()["keys"]
+        assert requests.get(f"{google}/__sim/state", timeout=5).json()["state"]["held"] == []
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
