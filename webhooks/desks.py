@@ -61,12 +61,11 @@ class Desk(Protocol[N]):
     def book_gone(self, session: Session, notice: N, gone: Gone, now: datetime) -> bool:
         """The target is gone: True when it is forgotten, False when it was renewed meanwhile."""
 
+    def book_lost(self, session: Session, notice: N, why: str) -> None:
+        """The row is given up: what else is to be written down."""
+
 
 _CARRIES_A_PASS = exists().where(Registration.device_id == Device.id)
-
-
-    def book_lost(self, session: Session, notice: N, why: str) -> None:
-        """The provider will not take it, or was tried too often: what else is to be written down."""
 
 
 class AppleDesk:
