@@ -141,7 +141,7 @@ def test_a_stamp_is_a_line_of_the_ledger(till: Till, clock: Clock) -> None:
     }
     assert document["member"]["balances"] == {"stamps": 3}
     assert document["rewards_earned"] == []
-    assert document["push"] == {"apple": "none"}
+    assert document["push"]["apple"] == "none"
     assert till.events == ["transaction.created"]
 
 
@@ -151,7 +151,7 @@ def test_phones_are_told_only_when_there_are_any(till: Till) -> None:
     till.service.client.post(
         f"/apple/v1/devices/phone/registrations/{path}", json={"pushToken": "ab"}, headers=headers
     )
-    assert till.earn().json["push"] == {"apple": "queued"}
+    assert till.earn().json["push"]["apple"] == "queued"
     with till.database.reading() as session:
         assert len(session.scalars(select(Delivery)).all()) == 1
 
@@ -225,6 +225,8 @@ def test_a_key_has_1_to_255_printable_characters(till: Till, key: str) -> None:
 def test_a_repeat_is_answered_byte_for_byte(till: Till, clock: Clock) -> None:
     first = till.earn(4, "key-1")
     clock.forward(timedelta(days=29))
+    with till.database.writing() as session:
+        idempotency.forget_old(session, clock())
     till.earn(2, "key-2")
     again = till.earn(4, "key-1")
     assert (again.status_code, again.data) == (first.status_code, first.data)
@@ -406,7 +408,7 @@ def test_a_scan_stamps(till: Till) -> None:
     assert answer.json["result"] == "stamped"
     assert answer.json["progress"]["current"] == 4
     assert [reward["title"] for reward in answer.json["rewards_earned"]] == ["Cookie"]
-    assert answer.json["push"] == {"apple": "none"}
+    assert answer.json["push"]["apple"] == "none"
 
 
 def test_misread_letters_are_understood(till: Till) -> None:
