@@ -1,6 +1,8 @@
 """The composition root: settings → database, keyring → application and command line. No rules."""
 
 import sys
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -16,20 +18,27 @@ from certs.google import GoogleIdentity, load_google_identity
 from passes import cli as commands
 from passes.settings import Settings, SettingsError, load_settings
 from passes.store.database import Database
+from passes.store.rate import take
 from passes.store.schema import StaleSchema, require_current
 from passes.web.application import create_app
 from passes.web.logs import configure_logs
 from passes.web.parts import Parts
-from webhooks import apple_devices
+from webhooks import apple_devices, google_callbacks
 from webhooks.cli import outside_commands
 from webhooks.couriers.apns import Apns
+from webhooks.couriers.google_rest import GoogleRest
 from webhooks.desks import AppleDesk
+from webhooks.google_desk import GoogleDesk
+from webhooks.google_keys import InsecureKeysUrl, RootKeys, fetch_keys
 from webhooks.rounds import Rounds, Terms
 from webhooks.simulators.cli import simulate
-from webhooks.worker import Worker
+from webhooks.worker import Round, Worker
 
 _LARGEST_BATCH = 500  # of the outbox; no more than a second's pushes
 
+_GOOGLE_RATE_PER_S = 20.0  # per service account, Google Wallet API: frequently asked questions
+_GOOGLE_BURST = 5.0
+_GOOGLE_BATCH = 20
 _CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
 
 
@@ -41,7 +50,7 @@ def app() -> Flask:
     """The web application of this environment: `gunicorn 'wsgi:app()'`."""
     try:
         return compose(load_settings())
-    except (SettingsError, StaleSchema, CertificateError) as error:
+    except (SettingsError, StaleSchema, CertificateError, InsecureKeysUrl) as error:
         click.echo(f"Passmint cannot start.\n{error}", err=True)
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
@@ -53,6 +62,7 @@ def compose(settings: Settings) -> Flask:
     """The web application of these settings; raises StaleSchema and CertificateError."""
     app = create_app(_parts(settings))
     apple_devices.install(app)
+    google_callbacks.install(app, RootKeys(settings.google_keys_url, fetch_keys, now))
     return app
 
 
@@ -74,7 +84,31 @@ def compose_worker() -> Worker:
         lease=timedelta(seconds=settings.lease_s),
         retry_cap=timedelta(seconds=settings.retry_max_s),
     )
-    return Worker(parts.database, [Rounds(parts.database, desk, now, terms)], now, terms)
+    rounds: list[Round] = [Rounds(parts.database, desk, now, terms)]
+    if isinstance(parts.google, GoogleIdentity):
+        rounds.append(_google_rounds(parts, parts.google, terms))
+    return Worker(parts.database, rounds, now, terms)
+
+
+def _google_rounds(parts: Parts, identity: GoogleIdentity, terms: Terms) -> Round:
+    settings = parts.settings
+    assert settings.google_service_account  # noqa: S101  # the identity was loaded from it
+
+    name = f"google:{identity.email}"
+
+    def wait_for_turn() -> None:
+        with parts.database.writing() as session:
+            wait_s = take(session, name, _GOOGLE_RATE_PER_S, _GOOGLE_BURST, now())
+        time.sleep(wait_s)
+
+    courier = GoogleRest(
+        settings.google_service_account,
+        api_url=settings.google_api_url,
+        now=now,
+        wait_for_turn=wait_for_turn,
+    )
+    desk = GoogleDesk(courier, identity, settings.public_url, parts.looks)
+    return Rounds(parts.database, desk, now, replace(terms, batch=_GOOGLE_BATCH))
 
 
 def _parts(settings: Settings) -> Parts:

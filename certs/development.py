@@ -31,6 +31,7 @@ from certs.google import load_google_identity
 PASS_TYPE_IDENTIFIER = "pass.dev.passmint.loyalty"  # noqa: S105 - a name, no password
 TEAM_IDENTIFIER = "DEVELOPMNT"
 GOOGLE_ISSUER_ID = "3388000000000000000"
+GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 
 _APPLE_PASS_USAGE = x509.ObjectIdentifier("1.2.840.113635.100.4.14")
 _APPLE_PUSH = x509.ObjectIdentifier("1.2.840.113635.100.6.3.2")
@@ -87,14 +88,19 @@ def mint(
     return files
 
 
-def mint_google(folder: Path) -> Path:
-    """A service-account file of Google's shape; one that is there and loads is used again."""
+def mint_google(folder: Path, token_uri: str = GOOGLE_TOKEN_URI) -> Path:
+    """A service-account file of Google's shape; one that is there and loads is used again.
+
+    `token_uri` is where its holder gets access tokens: a local Google has its own.
+    """
     path = folder / "google-service-account.json"
     try:
         load_google_identity(path, GOOGLE_ISSUER_ID)
+        account = json.loads(path.read_bytes())
     except CertificateError:
-        text = json.dumps(_service_account(new_key()), indent=2)
-        write_whole(path, text.encode(), PRIVATE_MODE)
+        account = _service_account(new_key())
+    text = json.dumps(account | {"token_uri": token_uri}, indent=2)
+    write_whole(path, text.encode(), PRIVATE_MODE)
     return path
 
 
@@ -284,6 +290,5 @@ def _service_account(key: rsa.RSAPrivateKey) -> dict[str, str]:
         "client_email": email,
         "client_id": "100000000000000000000",
         "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-        "token_uri": "https://oauth2.googleapis.com/token",
         "universe_domain": "googleapis.com",
     }

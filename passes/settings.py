@@ -116,6 +116,14 @@ class Settings(BaseModel):
         validate_default=True,
         description="Numeric issuer id of the Google Pay & Wallet console.",
     )
+    google_api_url: str = Field(
+        default="https://walletobjects.googleapis.com",
+        description="Google Wallet's API, or a stand-in for it.",
+    )
+    google_keys_url: str = Field(
+        default="https://pay.google.com/gp/m/issuer/keys",
+        description="Where Google publishes the keys that sign its callbacks.",
+    )
     google_save_url: str = Field(
         default="https://pay.google.com/gp/v/save",
         description="Where save links point; changed only to try the service out.",

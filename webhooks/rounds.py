@@ -189,12 +189,14 @@ class Rounds(Generic[N]):
                 case Gone() if self.desk.book_gone(session, notice, outcome, now):
                     booking.gone.append(row)
                 case Gone(why=why) | Later(why=why) if row.attempts >= MAX_ATTEMPTS:
+                    self.desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Gone(why=why):  # renewed meanwhile
                     booking.retries.append(self._retry(row, why, None, now))
                 case Later(why=why, after_s=after_s):
                     booking.retries.append(self._retry(row, why, after_s, now))
                 case Refused(why=why):
+                    self.desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Halted(why=why):
                     booking.halted.append((row, why))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from passes.services import idempotency, phones
+from passes.services import google_saves, google_sync, idempotency, phones
 from passes.services.fanout import is_work_left, work_one_batch
 from passes.store import outbox
 from passes.store.database import Database
@@ -101,3 +101,5 @@ class Worker:
             outbox.heal_clock_step(session, now, terms.lease, terms.longest_wait)
             idempotency.forget_old(session, now)
             phones.forget_old_logs(session, now)
+            google_saves.forget_old_nonces(session, now)
+            google_sync.forget_old_notices(session, now)

@@ -55,6 +55,10 @@ class Ground:
         return self.port + 3
 
     @property
+    def google_port(self) -> int:
+        return self.port + 4
+
+    @property
     def phones_url(self) -> str:
         return f"http://127.0.0.1:{self.phones_port}/"
 
@@ -76,12 +80,12 @@ class Ground:
 @click.command()
 @click.option(
     "--port",
-    type=click.IntRange(1024, 65_532),
+    type=click.IntRange(1024, 65_531),
     envvar="PORT",
     default=8080,
     show_default=True,
     show_envvar=True,
-    help="The service's; the three ports after it are taken for the wallet in the box.",
+    help="The service's; the four ports after it are taken for the wallet in the box.",
 )
 @click.option(
     "--public-url",
@@ -125,12 +129,13 @@ def _run(ground: Ground) -> None:
 
 
 def _prepare(folder: Path, port: int, public_url: str | None, database_url: str | None) -> Ground:
-    for number in range(port, port + 4):
+    for number in range(port, port + 5):
         _require_free(number)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = folder / "certs" / "development"  # real ones, imported, lie beside it and never mix
     files = development.mint(keys, datetime.now(UTC))
-    account = development.mint_google(keys)
+    google = f"http://127.0.0.1:{port + 4}"
+    account = development.mint_google(keys, f"{google}/token")
     base_url = (public_url or f"http://127.0.0.1:{port}").rstrip("/")
     database_url = checked_database_url(
         database_url or f"sqlite:///{(folder / 'passmint.db').resolve()}"
@@ -143,6 +148,9 @@ def _prepare(folder: Path, port: int, public_url: str | None, database_url: str 
         "PASSMINT_APPLE_AUTHORITY": str(files.authority.resolve()),
         "PASSMINT_GOOGLE_SERVICE_ACCOUNT": str(account.resolve()),
         "PASSMINT_GOOGLE_ISSUER_ID": development.GOOGLE_ISSUER_ID,
+        "PASSMINT_GOOGLE_API_URL": google,
+        "PASSMINT_GOOGLE_SAVE_URL": f"{google}/gp/v/save",
+        "PASSMINT_GOOGLE_KEYS_URL": f"{google}/gp/m/issuer/keys",
     }
     return Ground(folder, port, base_url, database_url, environment, files.root, files.authority)
 
@@ -169,6 +177,8 @@ def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]
         *("--page-port", str(ground.phones_port), "--control-port", str(ground.control_port)),
         *("--apns-port", str(ground.apns_port), "--apns-ca-file", str(ca_file)),
         *("--authority", str(ground.authority), "--api-key-file", str(key_file)),
+        *("--google-port", str(ground.google_port)),
+        *("--google-service-account", ground.environment["PASSMINT_GOOGLE_SERVICE_ACCOUNT"]),
     )
     phones = f"{ground.phones_url}phones"
     _await(processes, phones, "The wallet in the box")
@@ -259,6 +269,7 @@ def _links(ground: Ground, slug: str, member: dict[str, Any]) -> dict[str, Any]:
         "docs_url": f"{ground.base_url}/docs",
         "phones_url": ground.phones_url,
         "apns_control_url": f"http://127.0.0.1:{ground.control_port}",
+        "google_control_url": f"http://127.0.0.1:{ground.google_port}/__sim",
     }
 
 
@@ -267,14 +278,14 @@ def _announce(facts: Mapping[str, Any]) -> None:
         ("Join", facts["join_url"]),
         ("Card", facts["card_url"]),
         ("Apple Wallet file", facts["pkpass_url"]),
-        ("Virtual iPhone", facts["phones_url"]),
+        ("Virtual phones", facts["phones_url"]),
         ("API key", facts["api_key"]),
         ("API documentation", facts["docs_url"]),
     )
     click.echo("\nPassmint runs. Everything below is also in demo.json.\n")
     for name, value in rows:
         click.echo(f"  {name:<19}{value}")
-    click.echo("\n  Press Stamp on the virtual iPhone's page and watch the card change.")
+    click.echo("\n  Press Stamp on the phones' page and watch the card change.")
     click.echo(
         "\n  These passes are signed by a development identity: real phones refuse them.\n"
         "  A certificate from Apple is imported with: "

@@ -1,5 +1,6 @@
 """Telling phones that passes changed: the version, the push and the event, in one transaction."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -7,9 +8,18 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from passes.services.google_sync import tell_google
 from passes.store import outbox
 from passes.store.tables import Device, Event, FanOut, Pass, Registration
 from passes.store.versions import mark_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many phones, and how many objects at Google, are on their way to know."""
+
+    phones: int
+    objects: int
 
 
 def announce(
@@ -18,8 +28,8 @@ def announce(
     passes: ColumnElement[bool],
     priority: int,
     now: datetime,
-) -> int:
-    """The passes that match, all of one type, have visibly changed: returns how many phones hear.
+) -> Told:
+    """The passes that match, all of one type, have visibly changed: who hears of it.
 
     Locks the passes, then their lines of the outbox; the versions follow at the commit.
     """
@@ -33,8 +43,9 @@ def announce(
         .distinct()
     )
     told = outbox.enqueue(session, outbox.APNS, phones, priority, now)
+    held = tell_google(session, passes, priority, now)
     mark_changed(session, pass_type_identifier, passes, now)
-    return told
+    return Told(told, held)
 
 
 def record(

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from passes.errors import Conflict, NotFound
 from passes.loyalty.stamps import StampRules, progress
-from passes.services.changes import announce, record
+from passes.services.changes import Told, announce, record
 from passes.services.drafts import LimitsDraft
+from passes.services.google_sync import may_notify
 from passes.services.looks import stamp_rules
 from passes.services.programs import ACTIVE
 from passes.store.outbox import AT_THE_TILL
@@ -24,11 +25,12 @@ _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 @dataclass(frozen=True, slots=True)
 class Stamping:
-    """What one ledger line did: `phones` is how many are being told."""
+    """What one ledger line did, and who is told; Google shows three changes a day and pass."""
 
     line: Transaction
     rewards: tuple[Reward, ...]
-    phones: int
+    told: Told
+    google_notifies: bool = False
 
 
 class CooldownActive(Conflict):
@@ -156,8 +158,9 @@ def _add(
     for reward in rewards:
         data = {"member_id": member.id, "milestone": reward.milestone, "title": reward.title}
         record(session, member.merchant_id, "reward.earned", data, now)
-    phones = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
-    return Stamping(line, rewards, phones)
+    notifies = may_notify(session, card.id, now)
+    told = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
+    return Stamping(line, rewards, told, notifies)
 
 
 def _lock(session: Session, member: Member) -> Pass:

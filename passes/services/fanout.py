@@ -9,6 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
+from passes.services.google_sync import follow_class
 from passes.services.looks import read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
@@ -30,6 +31,7 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
         if look.shown != shown:
             require_sound(look)
             begin_fan_out(session, program_id, now)
+            follow_class(session, program_id, now)
 
 
 @dataclass(frozen=True, slots=True)

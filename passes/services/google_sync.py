@@ -20,6 +20,7 @@ OBJECT, CLASS = "object:", "class:"
 
 NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
 _DAY = timedelta(hours=24)
+_IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def standing(session: Session, pass_id: str) -> Standing:
             Pass.google_error,
             Pass.google_saved,
             Delivery.last_error,
+            Delivery.attempts,
         )
         .outerjoin(
             Delivery, (Delivery.courier == GOOGLE) & (Delivery.target == literal(OBJECT) + Pass.id)
@@ -49,7 +51,9 @@ def standing(session: Session, pass_id: str) -> Standing:
         .where(Pass.id == pass_id)
     ).one()
     current = row.google_sync == SYNCED and row.google_version == row.version
-    return Standing(row.google_sync, current, row.google_error, row.last_error, row.google_saved)
+    in_vain = row.attempts is not None and row.attempts >= _IN_VAIN
+    trouble = row.last_error if in_vain else None
+    return Standing(row.google_sync, current, row.google_error, trouble, row.google_saved)
 
 
 def want_object(session: Session, pass_id: str, now: datetime) -> None:
@@ -71,6 +75,13 @@ def want_class(session: Session, program_id: str, now: datetime) -> None:
     session.execute(update(Program).where(Program.id == program_id).values(google_sync=PENDING))
     target = select(literal(CLASS) + Program.id, literal(GOOGLE)).where(Program.id == program_id)
     outbox.enqueue(session, GOOGLE, target, outbox.BY_HAND, now)
+
+
+def follow_class(session: Session, program_id: str, now: datetime) -> None:
+    """A class that is at Google follows a change of its program's look."""
+    sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
+    if sync != NONE:
+        want_class(session, program_id, now)
 
 
 def tell_google(session: Session, passes: ColumnElement[bool], priority: int, now: datetime) -> int:

@@ -10,6 +10,7 @@ from certs.errors import SigningUnavailable
 from certs.google import GoogleIdentity
 from passes.loyalty.face import FaceField, PassFace
 from passes.loyalty.wording import choose_locale
+from passes.services import google_sync
 from passes.services.cards import Card, card_by_token
 from passes.services.looks import HERO
 from passes.services.phones import mark_served, settle_locale
@@ -20,6 +21,8 @@ from passes.web.parts import Parts, parts
 from passes.web.rendering import google_link, links, pkpass_response
 
 blueprint = Blueprint("card", __name__)
+
+_SOON_S, _SLOW_S = 1, 10  # until the waiting page asks again
 
 
 @blueprint.get("/p/<token>")
@@ -63,9 +66,41 @@ def package(token: str) -> Response:
 
 @blueprint.get("/p/<token>/google")
 def save(token: str) -> Response:
-    """On to Google Wallet with the card's save link."""
+    """On to Google Wallet with the card's save link, once the card's object is there.
+
+    Ids can never be deleted at Google, so the object is made at the first tap. Until it is there,
+    a page waits that asks again by itself.
+    """
     here = parts()
-    return onward(google_link(here, _card(here, token)), HTTPStatus.FOUND)
+    card = _card(here, token)
+    link = google_link(here, card)
+    with here.database.reading() as session:
+        there = google_sync.standing(session, card.pass_id)
+    if there.is_current:
+        return onward(link, HTTPStatus.FOUND)
+    if there.sync != google_sync.FAILED and request.method == "GET":
+        with here.database.writing() as session:
+            google_sync.want_object(session, card.pass_id, here.now())
+    return _moment(here, card, there)
+
+
+def _moment(here: Parts, card: Card, there: google_sync.Standing) -> Response:
+    """The page of somebody who waits; the card stays usable whatever Google does."""
+    failed = there.sync == google_sync.FAILED
+    wait_s = _SLOW_S if there.trouble else _SOON_S
+    response = page(
+        "moment.html",
+        choose_locale(wished_locale(), _locale(card)),
+        HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK,
+        brand=PageBrand.of(card.look, pictures_of(here, card.look)),
+        card=card,
+        failed=failed,
+        slow=there.trouble is not None,
+        links=links(here, card.page_token),
+    )
+    if not failed:
+        response.headers["Refresh"] = str(wait_s)
+    return response
 
 
 def _locale(card: Card) -> str:

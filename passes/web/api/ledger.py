@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from passes.services import counter, enrollment, idempotency
+from passes.services.changes import Told
 from passes.services.counter import Stamping
 from passes.services.drafts import EarnDraft, ScanDraft
 from passes.store.tables import Transaction
@@ -38,9 +39,14 @@ class RewardView(BaseModel):
 
 
 class PushView(BaseModel):
-    """`queued` when phones are being told, `none` when no phone asked to be."""
+    """`queued` when somebody is being told, `none` when nobody holds the card there.
+
+    `notified` tells whether Google will show a notice of it: three a day and card are allowed.
+    """
 
     apple: str
+    google: str
+    notified: bool
 
 
 class EarnView(BaseModel):
@@ -170,7 +176,7 @@ def _earned(call: Call, session: Session, done: Stamping) -> EarnView:
         rewards_earned=[
             RewardView.model_validate(reward, from_attributes=True) for reward in done.rewards
         ],
-        push=PushView(apple="queued" if done.phones else "none"),
+        push=_push(done),
     )
 
 
@@ -180,6 +186,15 @@ def _require_same(line: Transaction, member_id: str, stamps: int) -> None:
         raise idempotency.reused()
 
 
+def _push(done: Stamping) -> PushView:
+    phones, objects = done.told.phones, done.told.objects
+    return PushView(
+        apple="queued" if phones else "none",
+        google="queued" if objects else "none",
+        notified=bool(objects and done.google_notifies),
+    )
+
+
 def _as_it_stands(session: Session, line: Transaction) -> Stamping:
     """An act whose first answer was forgotten: the line as it is, and nobody is told again."""
-    return Stamping(line, counter.rewards_of(session, line), phones=0)
+    return Stamping(line, counter.rewards_of(session, line), Told(0, 0))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from certs.google import GoogleIdentity
 from passes.services.cards import Card, card_by_id
+from passes.services.google_sync import standing
 from passes.services.issued import find_pass_row, push_again, void_pass
 from passes.services.trail import trail_of
 from passes.store.tables import Pass
@@ -39,10 +40,17 @@ class ApplePassView(BaseModel):
 
 
 class GooglePassView(BaseModel):
-    """The ids are None while no Google issuer is configured."""
+    """The ids are None while no Google issuer is configured.
+
+    `sync` is none (nobody asked for the card there), pending, synced or failed (see `error`);
+    `saved` tells whether somebody holds it.
+    """
 
     class_id: str | None
     object_id: str | None
+    sync: str
+    error: str | None
+    saved: bool
 
 
 class PassView(BaseModel):
@@ -101,6 +109,7 @@ def _row(call: Call, session: Session) -> Pass:
 def _view(call: Call, session: Session) -> PassView:
     card = card_by_id(session, call.parts.looks, call.merchant_id, call.path["pass_id"])
     trail = trail_of(session, _row(call, session), call.now)
+    at_google = standing(session, card.pass_id)
     identity = call.parts.google
     class_id, object_id = (
         google_ids(identity, card) if isinstance(identity, GoogleIdentity) else (None, None)
@@ -121,7 +130,13 @@ def _view(call: Call, session: Session) -> PassView:
             complaint=trail.complaint,
             diagnosis=trail.diagnosis,
         ),
-        google=GooglePassView(class_id=class_id, object_id=object_id),
+        google=GooglePassView(
+            class_id=class_id,
+            object_id=object_id,
+            sync=at_google.sync,
+            error=at_google.error or at_google.trouble,
+            saved=at_google.saved,
+        ),
         urls=links(call.parts, card.page_token),
         created_at=card.created_at,
     )
