@@ -36,9 +36,11 @@ def test_the_rows_are_those_of_the_template_without_paths_that_lead_nowhere() ->
     look = template(
         row("object.loyaltyPoints.balance", "object.accountName", "class.issuerName"),
         row("object.textModulesData['reward']"),
-        row("object.textModulesData['tier']"),
+        row("object.textModulesData['tier']", "object.textModulesData['none']"),
     )
-    face = face_of(object_document(accountName="Anna"), class_document(**look))
+    texts = [{"id": "reward", "header": "Reward", "body": "A coffee"}, {"id": "tier", "body": ""}]
+    document = object_document(accountName="Anna", textModulesData=texts)
+    face = face_of(document, class_document(**look))
     assert face.rows == (
         (Cell("Stamps", "3/10"), Cell("", "Anna"), Cell("", "Fern & Bean")),
         (Cell("Reward", "A coffee"),),

@@ -73,6 +73,8 @@ def test_rules_decide_by_method_path_count_and_turn() -> None:
     assert answers("GET", "/v1/loyaltyObject/1.a", 3) == ["course", "course", "reset"]
     rules.clear()
     assert answers("GET", "/", 3) == ["course"] * 3
+    rules.add(Rule(answer="stall", every=2, next=1))
+    assert answers("GET", "/", 4) == ["course", "stall", "course", "course"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,7 @@ def test_answers_held_back_can_be_released_one_by_one(
     assert not first.done()
     assert room.order("release", number=older) == [older]
     assert first.result(5).ok
+    assert balance(room) == "5/10"  # neither was obeyed twice
 
 
 def test_what_is_held_ends_with_the_simulator(

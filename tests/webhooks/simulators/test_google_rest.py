@@ -242,7 +242,7 @@ def test_pictures_are_fetched_once_and_broken_ones_refused(room: Room, shop: Sho
     room.done("POST", "loyaltyClass", class_document(**logo))
     broken = {
         "nothing there": f"{shop.url}/none.png",
-        "no picture by its type": shop.picture("/page", b"<html>", "text/html"),
+        "no picture by its type": shop.picture("/page", media="text/html"),
         "no picture inside": shop.picture("/broken.png", b"\x89PNG but no more"),
         "nobody at home": "http://127.0.0.1:1/x.png",
     }
