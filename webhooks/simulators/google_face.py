@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webhooks.simulators.google_registry import amount_of, title_of
+from webhooks.simulators.google_texts import amount_of, title_of
 
 _BARCODES = {"QR_CODE": "qr", "AZTEC": "aztec", "PDF_417": "pdf417", "CODE_128": "code128"}
 _STEP = re.compile(r"\.([A-Za-z]+)|\['([^']+)'\]")

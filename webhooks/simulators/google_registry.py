@@ -21,8 +21,10 @@ from webhooks.simulators.google_kinds import (
 )
 from webhooks.simulators.google_knobs import Panel
 from webhooks.simulators.google_notices import NoticeBoard, What
+from webhooks.simulators.google_patch import merged, without_nulls
 from webhooks.simulators.google_pictures import PictureError, Pictures
 from webhooks.simulators.google_rules import RESOURCE_ID, rule_findings
+from webhooks.simulators.google_texts import notice_of, title_of
 
 _MAX_MESSAGES = 10
 
@@ -120,7 +122,7 @@ class Registry:
     def merge(self, kind: Kind, resource_id: str, changes: Mapping[str, Any]) -> Resource:
         """PATCH: what is missing stays."""
         resource = self.get(kind, resource_id)
-        self._check_schema(f"{kind.definition}.patch", _without_nulls(changes))
+        self._check_schema(f"{kind.definition}.patch", without_nulls(changes))
         new = canonical(kind.definition, changes)
         return self._rewrite(resource, lambda old: merged(old, new))
 
@@ -163,7 +165,7 @@ class Registry:
             if new == old:
                 return resource
             self._keep(resource, new)
-            text = _noticeable(old, new) if notify else ""
+            text = notice_of(old, new) if notify else ""
             shown = text and self._notices.take(resource.id, self._panel.knobs.notices_per_day)
         changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
         self._tell(resource, text if shown else "", f"Updated: {', '.join(changed)}")
@@ -240,6 +242,7 @@ class Registry:
 
     def _reviewed(self, new: Json, old: Resource | None) -> Json:
         """Clients say DRAFT or UNDER_REVIEW, the rest is Google's; no way back to DRAFT."""
+        new.pop("review", None)  # what was said of the version before
         status = new.get("reviewStatus")
         if status is None:
             return new
@@ -253,29 +256,9 @@ class Registry:
         return new if status == "DRAFT" or verdict is None else new | _review(verdict)
 
 
-def merged(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
-    """RFC 7396: objects are merged, null deletes, anything else (arrays too) is replaced."""
-    result = dict(stored)
-    for key, change in changes.items():
-        if change is None:
-            result.pop(key, None)
-        elif isinstance(change, Mapping):
-            present = result.get(key)
-            result[key] = merged(present if isinstance(present, Mapping) else {}, change)
-        else:
-            result[key] = change
-    return result
-
-
 def approved(found: Resource) -> bool:
     """Whether objects of this class can be made and saved; generic classes have no review."""
     return bool(found.document.get("reviewStatus", "APPROVED") == "APPROVED")
-
-
-def title_of(class_document: Mapping[str, Any]) -> str:
-    """What a phone calls a pass of this class."""
-    keys = ("programName", "title", "issuerName", "id")
-    return str(next(class_document[key] for key in keys if key in class_document))
 
 
 def picture_urls(definition: str, document: Mapping[str, Any]) -> Iterator[str]:
@@ -285,42 +268,6 @@ def picture_urls(definition: str, document: Mapping[str, Any]) -> Iterator[str]:
             yield str(node.value.get("uri"))
 
 
-def points_of(document: Mapping[str, Any]) -> str:
-    """The balance of a pass with its label, as text; empty without one."""
-    points = document.get("loyaltyPoints", {})
-    value = amount_of(points.get("balance", {}))
-    return f"{points.get('label', '')} {value}".strip()
-
-
-def amount_of(balance: Mapping[str, Any]) -> str:
-    """A balance, in whichever of its forms."""
-    value = next(iter(balance.values()), "")
-    if isinstance(value, Mapping):
-        return f"{int(value.get('micros', 0)) / 1e6:.2f} {value.get('currencyCode', '')}"
-    return str(value)
-
-
-def _noticeable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """The notice of an update, if it changes a field for which Google has one. Words are ours.
-
-    Google names the balance and, on a class, the tier, "and others".
-    """
-    balances = [one.get("loyaltyPoints", {}).get("balance") for one in (old, new)]
-    if balances[0] != balances[1] and balances[1]:
-        return points_of(new)
-    if old.get("rewardsTier") != new.get("rewardsTier") and new.get("rewardsTier"):
-        return str(new["rewardsTier"])
-    return ""
-
-
 def _review(status: str) -> Json:
     comments = {"review": {"comments": "Refused by the simulator's knob."}}
     return {"reviewStatus": status} | (comments if status == "REJECTED" else {})
-
-
-def _without_nulls(changes: Mapping[str, Any]) -> Json:
-    return {
-        key: _without_nulls(value) if isinstance(value, Mapping) else value
-        for key, value in changes.items()
-        if value is not None
-    }

@@ -14,7 +14,8 @@ from webhooks.simulators.google_errors import ApiError
 from webhooks.simulators.google_kinds import KINDS, Kind, canonical, schema_findings
 from webhooks.simulators.google_knobs import Panel
 from webhooks.simulators.google_notices import NoticeBoard
-from webhooks.simulators.google_registry import Registry, Resource, approved, title_of
+from webhooks.simulators.google_registry import Registry, Resource, approved
+from webhooks.simulators.google_texts import title_of
 
 MAX_JWT = 1_800  # characters that browsers carry safely; Google Wallet, web
 

@@ -5,8 +5,9 @@ from http import HTTPStatus
 from jinja2 import Environment, PackageLoader
 
 from webhooks.simulators.google_http import Reply, Request, json_reply
-from webhooks.simulators.google_registry import Resource, points_of, title_of
+from webhooks.simulators.google_registry import Resource
 from webhooks.simulators.google_save import Saved, SaveDesk, SaveRefused
+from webhooks.simulators.google_texts import points_of, title_of
 
 _PAGES = Environment(loader=PackageLoader("webhooks.simulators"), autoescape=True, trim_blocks=True)
 _HEADERS = {

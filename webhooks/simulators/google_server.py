@@ -5,6 +5,10 @@ POST /token                     access tokens (google_tokens)
 GET  /gp/v/save/{jwt}           a tap on “Add to Google Wallet”; ?user= is who taps
 GET  /gp/m/issuer/keys          the root keys of callbacks (google_ecv2)
 …    /__sim/…                   the control plane (google_control)
+
+What it cannot prove: how a card looks on a phone, Google's review of contents, the exact bodies of
+429 and 5xx, when callbacks are tried again, and whether Google lets unknown fields pass (here they
+are refused). What is assumed is marked where it stands.
 """
 
 from collections.abc import Callable, Iterator

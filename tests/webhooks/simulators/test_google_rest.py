@@ -231,6 +231,8 @@ def test_a_review_can_take_its_time_and_be_refused(room: Room) -> None:
     rejected = room.done("PATCH", A_CLASS, {"reviewStatus": "UNDER_REVIEW"})
     assert rejected["reviewStatus"] == "rejected"
     assert rejected["review"]["comments"]
+    room.order("knobs", review="approve")
+    assert "review" not in room.done("PATCH", A_CLASS, {"reviewStatus": "UNDER_REVIEW"})
 
 
 # Pictures --------------------------------------------------------------------------------------
