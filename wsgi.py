@@ -39,6 +39,7 @@ _LARGEST_BATCH = 500  # of the outbox; no more than a second's pushes
 _GOOGLE_RATE_PER_S = 20.0  # per service account, Google Wallet API: frequently asked questions
 _GOOGLE_BURST = 5.0
 _GOOGLE_BATCH = 20
+_GOOGLE_DOUBT = timedelta(minutes=10)  # how late Google may obey what it did not answer; assumed
 _CANNOT_START = 4  # gunicorn's code for an application that cannot be loaded: it does not try again
 
 
@@ -108,7 +109,8 @@ def _google_rounds(parts: Parts, identity: GoogleIdentity, terms: Terms) -> Roun
         wait_for_turn=wait_for_turn,
     )
     desk = GoogleDesk(courier, identity, settings.public_url, parts.looks)
-    return Rounds(parts.database, desk, now, replace(terms, batch=_GOOGLE_BATCH))
+    terms = replace(terms, batch=_GOOGLE_BATCH, doubt=_GOOGLE_DOUBT)
+    return Rounds(parts.database, desk, now, terms)
 
 
 def _parts(settings: Settings) -> Parts:

@@ -5,7 +5,7 @@ Not for: how many couriers work side by side and when they stop (see worker).
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Generic, Protocol
 
@@ -39,12 +39,14 @@ class Terms:
     """How rounds are made: rows per claim, lease and longest back-off.
 
     A batch is finished before the next one begins: what it takes to tell it is what a stamp at the
-    till may have to wait, and it has to be far shorter than the lease.
+    till may have to wait, and it has to be far shorter than the lease. `doubt` is how long the
+    provider may yet obey what it did not answer; None where that does no harm.
     """
 
     batch: int = 500
     lease: timedelta = timedelta(seconds=60)
     retry_cap: timedelta = timedelta(minutes=15)
+    doubt: timedelta | None = None
 
     @property
     def longest_wait(self) -> timedelta:
@@ -117,7 +119,9 @@ class Rounds(Generic[N]):
                 return None
         owner = new_id("own")
         with self.database.writing() as session:
-            rows = outbox.claim(session, self.name, owner, terms.batch, now, terms.lease)
+            rows = outbox.claim(
+                session, self.name, owner, terms.batch, now, terms.lease, terms.doubt
+            )
             prepared = self.desk.prepare(session, rows, now)
             outbox.drop(session, owner, prepared.pointless)
             outbox.send_back(session, owner, prepared.too_early)
@@ -153,7 +157,7 @@ class Rounds(Generic[N]):
             log.error("courier broke", courier=self.name, error=type(error).__name__)  # noqa: TRY400
         for notice in left.values():
             if len(notices) == 1:
-                yield notice, Later(trouble)
+                yield notice, Later(trouble, in_doubt=True)
             else:
                 yield from self._guarded([notice])
 
@@ -193,8 +197,9 @@ class Rounds(Generic[N]):
                     booking.lost.append((row, why))
                 case Gone(why=why):  # renewed meanwhile
                     booking.retries.append(self._retry(row, why, None, now))
-                case Later(why=why, after_s=after_s):
-                    booking.retries.append(self._retry(row, why, after_s, now))
+                case Later(why=why, after_s=after_s, in_doubt=in_doubt):
+                    retry = self._retry(row, why, after_s, now)
+                    booking.retries.append(self._doubted(retry, now) if in_doubt else retry)
                 case Refused(why=why):
                     self.desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
@@ -206,6 +211,10 @@ class Rounds(Generic[N]):
         cap_s = self.terms.retry_cap.total_seconds()
         wait = timedelta(seconds=wait_s(row.attempts, after_s, cap_s, self.uniform))
         return Retry(row.id, now + wait, why, held=after_s is not None)
+
+    def _doubted(self, retry: Retry, now: datetime) -> Retry:
+        doubt = self.terms.doubt
+        return retry if doubt is None else replace(retry, doubt_until=now + doubt)
 
     def _write(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:
         if booking.told:

@@ -58,12 +58,14 @@ class Retry:
     """A claimed row that has to wait: until when, and why.
 
     `held` when the other side asked for the wait, so that no new change cuts it short.
+    `doubt_until` when it may yet obey what it did not answer, even after something newer.
     """
 
     row: int
     due_at: datetime
     why: str
     held: bool = False
+    doubt_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,10 @@ def enqueue(
             ),
             "state": WAITING,
             "due_at": case((Delivery.held, Delivery.due_at), else_=AT_ONCE),
+            "waiting_since": case(
+                (Delivery.waiting_since < now, Delivery.waiting_since),
+                else_=statement.excluded.waiting_since,
+            ),
             "attempts": 0,
         },
     )
@@ -144,12 +150,21 @@ def is_anything_due(session: Session, courier: str, now: datetime) -> bool:
 
 
 def claim(
-    session: Session, courier: str, owner: str, limit: int, now: datetime, lease: timedelta
+    session: Session,
+    courier: str,
+    owner: str,
+    limit: int,
+    now: datetime,
+    lease: timedelta,
+    doubt: timedelta | None = None,
 ) -> list[Claimed]:
     """Takes up to `limit` due rows for `owner`, which nobody else gets before the lease ends.
 
-    `owner` is new for every claim.
+    `owner` is new for every claim. What a worker left behind may be on its way still: the row is in
+    doubt for `doubt`, None where a late notice does no harm.
     """
+    left_behind = Delivery.lease_owner.is_not(None)
+    doubtful = {} if doubt is None else {"doubt_until": _doubted(left_behind, now + doubt)}
     chosen = (
         select(Delivery.id)
         .where(_due(courier, now))
@@ -165,6 +180,7 @@ def claim(
             lease_until=now + lease,
             lease_version=Delivery.version,
             attempts=Delivery.attempts + 1,
+            **doubtful,
         )
         .returning(
             Delivery.id,
@@ -190,15 +206,26 @@ def lock(session: Session, owner: str, rows: Sequence[int]) -> None:
 
 
 def settle(session: Session, owner: str, rows: Sequence[int], now: datetime) -> None:
-    """The rows were told. One that changed meanwhile waits for its next turn at once."""
+    """The rows were told. One that changed meanwhile waits for its next turn at once.
+
+    One in doubt is told once more when the doubt is over: what is late cannot have the last word.
+    """
     mine = _mine(owner, rows)
+    sure = or_(Delivery.doubt_until.is_(None), Delivery.doubt_until <= now)
+    since = literal(now, Delivery.waiting_since.type)
     session.execute(
-        delete(Delivery).where(mine, _UNCHANGED).execution_options(synchronize_session=False)
+        delete(Delivery).where(mine, _UNCHANGED, sure).execution_options(synchronize_session=False)
     )
     session.execute(
         update(Delivery)
         .where(mine)
-        .values(**_RELEASED, attempts=0, waiting_since=now, held=False)
+        .values(
+            **_RELEASED,
+            attempts=0,
+            held=False,
+            due_at=case((_UNCHANGED, Delivery.doubt_until), else_=Delivery.due_at),
+            waiting_since=case((_UNCHANGED, Delivery.doubt_until), else_=since),
+        )
         .execution_options(synchronize_session=False)
     )
 
@@ -255,8 +282,13 @@ def heal_clock_step(
     )
     session.execute(
         update(Delivery)
-        .where(Delivery.due_at > now + longest_wait)
-        .values(due_at=AT_ONCE, held=False)
+        .where(
+            or_(
+                Delivery.due_at > now + longest_wait,
+                Delivery.doubt_until > now + longest_wait,
+            )
+        )
+        .values(due_at=AT_ONCE, held=False, doubt_until=None)
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(QueuePause).where(QueuePause.until > now + longest_wait))
@@ -321,6 +353,11 @@ def _mine(owner: str, rows: Sequence[int]) -> ColumnElement[bool]:
     return and_(Delivery.lease_owner == owner, Delivery.id.in_(rows))
 
 
+def _doubted(condition: ColumnElement[bool], until: datetime) -> ColumnElement[datetime | None]:
+    moment = literal(until, Delivery.doubt_until.type)
+    return case((condition, moment), else_=Delivery.doubt_until)
+
+
 def _attempts_but(untried: int) -> ColumnElement[int]:
     """A renewed row counts its attempts anew."""
     return case((_UNCHANGED, Delivery.attempts - untried), else_=Delivery.attempts)
@@ -329,9 +366,10 @@ def _attempts_but(untried: int) -> ColumnElement[int]:
 def _defer(session: Session, owner: str, retries: Sequence[Retry], untried: int) -> None:
     if not retries:
         return
-    held, due_at = (
+    held, due_at, doubt_until = (
         bindparam("is_held", type_=Boolean),
         bindparam("until", type_=Delivery.due_at.type),
+        bindparam("doubted", type_=Delivery.doubt_until.type),
     )
     session.connection().execute(
         update(Delivery)
@@ -342,9 +380,16 @@ def _defer(session: Session, owner: str, retries: Sequence[Retry], untried: int)
             held=held,
             due_at=case((or_(held, _UNCHANGED), due_at), else_=Delivery.due_at),
             attempts=_attempts_but(untried),
+            doubt_until=func.coalesce(doubt_until, Delivery.doubt_until),
         ),
         [
-            {"row": one.row, "until": one.due_at, "why": one.why, "is_held": one.held}
+            {
+                "row": one.row,
+                "until": one.due_at,
+                "why": one.why,
+                "is_held": one.held,
+                "doubted": one.doubt_until,
+            }
             for one in retries
         ],
     )

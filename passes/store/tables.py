@@ -387,7 +387,8 @@ class Delivery(Base):
 
     `version` grows with every change; `lease_version` is the one a worker is telling now.
     `due_at` is AT_ONCE, or when a retry may start, and no new change cuts the wait short when it is
-    `held`; `waiting_since` is the oldest untold change.
+    `held`; `waiting_since` is the oldest untold change. Until `doubt_until` the other side may yet
+    obey something old that it never answered.
     """
 
     __tablename__ = "deliveries"
@@ -413,6 +414,7 @@ class Delivery(Base):
     last_error: Mapped[str | None]
 
 
+    doubt_until: Mapped[datetime | None]
 class QueuePause(Base):
     """A queue whose provider refuses everything until somebody mends what `why` names."""
 

@@ -29,6 +29,7 @@ from tests.together import together
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+DOUBT = timedelta(minutes=10)
 QUEUE, OTHER_QUEUE = "pass.com.example.one", "pass.com.example.two"
 PHONES = [f"dev_{number:03}" for number in range(40)]
 
@@ -301,6 +302,89 @@ def test_an_attempt_that_was_not_made_does_not_count(box: Box, *, renewed: bool)
         outbox.send_back(session, "own_1", [Retry(sent_back.id, NOW, "budget")])
     assert {row.attempts for row in box.rows.values()} == {0}
     assert len(box.claim("own_2")) == 2
+
+
+# --- doubt ----------------------------------------------------------------------------------------
+
+
+def doubt(box: Box, owner: str, row: Claimed, until: datetime | None) -> None:
+    """The row was sent and not answered."""
+    with box.writing() as session:
+        outbox.postpone(session, owner, [Retry(row.id, NOW, "no answer", doubt_until=until)])
+
+
+def settle(box: Box, owner: str, row: Claimed, now: datetime) -> None:
+    with box.writing() as session:
+        outbox.settle(session, owner, [row.id], now)
+
+
+def test_what_may_yet_be_obeyed_is_told_once_more_when_the_doubt_is_over(box: Box) -> None:
+    box.enqueue(A, B)
+    row, sure = box.claim()
+    doubt(box, "own_1", row, NOW + DOUBT)
+    settle(box, "own_1", sure, NOW)
+    [again] = box.claim("own_2")
+    settle(box, "own_2", again, NOW + timedelta(seconds=1))
+    assert set(box.rows) == {A}
+    assert (box.rows[A].attempts, box.rows[A].waiting_since) == (0, NOW + DOUBT)
+    assert not box.is_due(NOW + DOUBT - timedelta(seconds=1))
+    [last] = box.claim("own_3", now=NOW + DOUBT)
+    settle(box, "own_3", last, NOW + DOUBT)
+    assert box.rows == {}
+
+
+def test_a_change_in_doubt_goes_at_once_and_ends_no_doubt(box: Box) -> None:
+    box.enqueue(A)
+    [row] = box.claim()
+    doubt(box, "own_1", row, NOW + DOUBT)
+    [row] = box.claim("own_2")
+    settle(box, "own_2", row, NOW)
+    changed_at = NOW + timedelta(seconds=5)
+    box.enqueue(A, now=changed_at)
+    assert box.rows[A].waiting_since == changed_at
+    [row] = box.claim("own_3", now=changed_at)
+    settle(box, "own_3", row, changed_at)
+    assert box.rows[A].due_at == NOW + DOUBT
+
+
+def test_a_line_that_changed_while_it_was_told_in_doubt_waits_at_once(box: Box) -> None:
+    box.enqueue(A)
+    [row] = box.claim()
+    doubt(box, "own_1", row, NOW + DOUBT)
+    [row] = box.claim("own_2")
+    box.enqueue(A)
+    settle(box, "own_2", row, NOW)
+    assert (box.rows[A].doubt_until, targets(box.claim("own_3"))) == (NOW + DOUBT, [A])
+
+
+def test_a_surer_attempt_does_not_end_the_doubt_and_a_later_one_prolongs_it(box: Box) -> None:
+    box.enqueue(A)
+    for turn, told in enumerate((NOW + DOUBT, None, NOW + 2 * DOUBT)):
+        [row] = box.claim(f"own_{turn}")
+        doubt(box, f"own_{turn}", row, told)
+        assert box.rows[A].doubt_until == (told or NOW + DOUBT)
+
+
+@pytest.mark.parametrize("allowed", [DOUBT, None])
+def test_what_a_dead_worker_left_is_in_doubt_where_that_can_harm(
+    box: Box, allowed: timedelta | None
+) -> None:
+    box.enqueue(A)
+    with box.writing() as session:
+        outbox.claim(session, APNS, "own_1", 9, NOW, LEASE, allowed)
+    assert box.rows[A].doubt_until is None
+    with box.writing() as session:
+        outbox.claim(session, APNS, "own_2", 9, NOW + LEASE, LEASE, allowed)
+    assert box.rows[A].doubt_until == (NOW + LEASE + allowed if allowed else None)
+
+
+def test_a_clock_set_back_leaves_no_doubt_for_a_far_future(box: Box) -> None:
+    box.enqueue(A)
+    [row] = box.claim()
+    doubt(box, "own_1", row, NOW + DOUBT)
+    with box.writing() as session:
+        outbox.heal_clock_step(session, NOW - timedelta(hours=9), LEASE, timedelta(hours=8))
+    assert box.rows[A].doubt_until is None
 
 
 # --- clocks ---------------------------------------------------------------------------------------
