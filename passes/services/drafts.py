@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from branding.brand import MAX_SLOTS
+from branding.brand import MAX_SLOTS, Mark
 from branding.colour import Colour
 from passes.loyalty import placeholders
 
@@ -176,7 +176,10 @@ class ColorsDraft(Draft):
 
 
 class StripDraft(Draft):
+    """`style` is the drawn stamp, where no picture serves as one."""
+
     mode: Literal["stamps", "image", "none"] = "stamps"
+    style: Mark = "check"
     stamp_on_id: ObjectId | None = None
     stamp_off_id: ObjectId | None = None
     reward_id: ObjectId | None = None

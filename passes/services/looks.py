@@ -153,7 +153,7 @@ def read_design(
         _colour(template.label),
         dominant,
     )
-    return _design(template, palette), _brand(merchant.name, template.strip_mode, palette, arts)
+    return _design(template, palette), _brand(merchant.name, template, palette, arts)
 
 
 def merchant_facts(merchant: Merchant) -> MerchantFacts:
@@ -255,7 +255,7 @@ def _pictures(
     return arts, [Colour.parse(text) for text in source.dominant_colors] if source else []
 
 
-def _brand(name: str, strip_mode: str, palette: Palette, arts: Mapping[str, Art]) -> Brand:
+def _brand(name: str, template: Template, palette: Palette, arts: Mapping[str, Art]) -> Brand:
     return Brand(
         name=name,
         background=palette.background,
@@ -263,11 +263,12 @@ def _brand(name: str, strip_mode: str, palette: Palette, arts: Mapping[str, Art]
         label=palette.label,
         logo=arts.get("logo"),
         icon=arts.get("icon"),
-        strip=arts.get("strip") if strip_mode != "none" else None,
+        strip=arts.get("strip") if template.strip_mode != "none" else None,
         hero=arts.get("hero"),
         stamp_on=arts.get("stamp_on"),
         stamp_off=arts.get("stamp_off"),
         reward=arts.get("reward"),
+        mark=template.strip_style,
     )
 
 

@@ -92,6 +92,7 @@ def draft_of(template: Template) -> TemplateDraft:
         strip=StripDraft.model_validate(
             {
                 "mode": template.strip_mode,
+                "style": template.strip_style,
                 "stamp_on_id": template.stamp_on_id,
                 "stamp_off_id": template.stamp_off_id,
                 "reward_id": template.reward_id,
@@ -113,6 +114,7 @@ def _fill(template: Template, draft: TemplateDraft) -> None:
     for path, column in _IMAGES.items():
         setattr(template, column, _at(draft, path))
     template.strip_mode = draft.strip.mode
+    template.strip_style = draft.strip.style
     template.fields = draft.fields.model_dump(exclude_none=True)
     template.barcode = draft.barcode.model_dump()
     template.links = [link.model_dump() for link in draft.links]

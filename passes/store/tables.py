@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from branding.brand import Mark
 from passes.store.ids import new_code, new_id, new_token
 
 _SHA256 = 64  # hex characters
@@ -149,6 +150,7 @@ class Template(Base):
     stamp_off_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
     reward_id: Mapped[str | None] = mapped_column(ForeignKey("images.id"))
     strip_mode: Mapped[str]
+    strip_style: Mapped[Mark] = mapped_column(String, server_default="check", default="check")
     fields: Mapped[dict[str, Any]]
     barcode: Mapped[dict[str, Any]]
     links: Mapped[list[Any]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from passes.services.looks import Look, read_look
 from tests.conftest import Door, Service, logo_png
 from tests.passes.web.answers import faults, pointers, problem
 
@@ -26,7 +27,13 @@ def test_a_template_says_back_what_it_was_told(door: Door) -> None:
         "icon_id": None,
         "strip_id": None,
         "hero_id": None,
-        "strip": {"mode": "stamps", "stamp_on_id": stamp, "stamp_off_id": None, "reward_id": None},
+        "strip": {
+            "mode": "stamps",
+            "style": "heart",
+            "stamp_on_id": stamp,
+            "stamp_off_id": None,
+            "reward_id": None,
+        },
         "fields": {
             "header": [announcing("count", "{{stamps}} of {{card_size}}")],
             "primary": None,
@@ -46,6 +53,22 @@ def test_a_template_says_back_what_it_was_told(door: Door) -> None:
     assert read.json == made.json
     assert read.headers["ETag"] == '"1"'
     assert door.get("/templates").json["data"] == [made.json]
+
+
+def test_the_style_of_the_strip_is_the_drawn_stamp(service: Service, door: Door) -> None:
+    program = service.program(door, logo=False)
+    template = f"/templates/{program['template_id']}"
+    assert door.get(template).json["strip"]["style"] == "check"
+    checks = _look(service, program).brand
+    assert door.patch(template, {"strip": {"style": "star"}}).status_code == 200
+    stars = _look(service, program).brand
+    assert (checks.mark, stars.mark) == ("check", "star")
+    assert checks.key != stars.key
+
+
+def _look(service: Service, program: dict[str, Any]) -> Look:
+    with service.parts.database.reading() as session:
+        return read_look(session, program["id"])
 
 
 def test_a_merge_patch_replaces_lists_and_clears_what_is_null(door: Door) -> None:
@@ -81,7 +104,7 @@ def test_every_fault_of_a_template_is_told_at_once(door: Door) -> None:
         {
             "name": "x" * 61,
             "colors": {"background": "#12345", "foreground": "rgb(1,2,3)", "label": 7},
-            "strip": {"mode": "stamp", "slots": 10},
+            "strip": {"mode": "stamp", "slots": 10, "style": "skull"},
             "fields": {
                 "header": [plain("spa ce"), {"key": "a", "value": "{{balance}} {{ stamps}}"}],
                 "primary": [plain("one"), plain("two")],
@@ -101,6 +124,7 @@ def test_every_fault_of_a_template_is_told_at_once(door: Door) -> None:
         "/colors/label",
         "/strip/mode",
         "/strip/slots",
+        "/strip/style",
         "/fields/header/0/key",
         "/fields/header/1/value",
         "/fields/primary",
