@@ -1,0 +1,319 @@
+"""Workers as they really run: threads, processes, a local APNs, and everything that goes wrong."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from certs import development
+from certs.apple import AppleIdentity
+from passes.settings import process_environment
+from tests.conftest import PUBLIC_URL, Service
+from tests.webhooks.living import ScriptedCourier, Shop
+from webhooks.couriers.apns import Apns, Push
+from webhooks.rounds import PAUSE, Counted, Rounds, Terms
+from webhooks.simulators.apns import Apns as LocalApns
+from webhooks.simulators.apns import running_apns
+from webhooks.simulators.apns_script import Answer, Rule
+from webhooks.worker import Round, Worker
+
+PATIENCE_S = 60.0
+LEASE_S = 1
+KILLS = 2  # a process takes seconds to start
+
+on_postgresql = pytest.mark.parametrize("shared_service", ["postgresql"], indirect=True)
+on_sqlite = pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def standing(shared_service: Service) -> Shop:
+    return Shop.open(shared_service)
+
+
+@pytest.fixture
+def shop(standing: Shop) -> Shop:
+    """A shop without phones, whose clock shows the real time."""
+    standing.clear()
+    standing.clock.moment = datetime.now(UTC)
+    return standing
+
+
+@pytest.fixture(scope="module")
+def running(
+    identities: development.DevelopmentFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalApns]:
+    ca_file = tmp_path_factory.mktemp("apns") / "ca.pem"
+    with running_apns(identities.authority, ca_file) as apns:
+        yield apns
+
+
+@pytest.fixture
+def apns(running: LocalApns) -> LocalApns:
+    running.reset()
+    return running
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Waits for what other threads or processes bring about."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.005)
+
+
+def stamp_now(shop: Shop, member: dict[str, Any]) -> datetime:
+    """A stamp at this moment; returns one right before its commit."""
+    shop.clock.moment = datetime.now(UTC)
+    shop.stamp(member)
+    return shop.clock.moment
+
+
+# --- the courier to Apple in its rounds -----------------------------------------------------------
+
+
+@contextmanager
+def rounds_to(shop: Shop, url: str, ca_file: Path) -> Iterator[Rounds[Push]]:
+    """Rounds with the real courier."""
+
+    def identity(pass_type: str) -> AppleIdentity:
+        return shop.service.parts.keyring.identity(pass_type, shop.clock())
+
+    courier = Apns(url, identity, now=shop.clock, authority_file=ca_file, timeout_s=5.0)
+    try:
+        yield shop.rounds(courier)
+    finally:
+        courier.close()
+
+
+@on_sqlite
+def test_apples_answers_are_booked(shop: Shop, apns: LocalApns) -> None:
+    gone_at = int((shop.clock() + timedelta(seconds=5)).timestamp() * 1000)
+    for token, answer in {
+        "aa": Answer(status=410, reason="Unregistered", timestamp=gone_at),
+        "bb": Answer(status=429, reason="TooManyRequests", retry_after=30),
+        "cc": Answer(status=400, reason="BadPriority"),
+        "dd": Answer(status=503, reason="ServiceUnavailable"),
+    }.items():
+        apns.script.add(Rule(answer, token=token, next=1))
+    shop.stamp(shop.member("aa", "bb", "cc", "dd", "ee"))
+    with rounds_to(shop, apns.url, apns.ca_file) as rounds:
+        assert rounds.step() == Counted(delivered=1, gone=1, later=2, refused=1)
+        assert set(shop.devices()) == {"bb", "cc", "dd", "ee"}
+        assert sorted((row.state, row.held) for row in shop.rows()) == [
+            ("gave_up", False),
+            ("waiting", False),
+            ("waiting", True),
+        ]
+        shop.clock.forward(timedelta(seconds=10))
+        assert rounds.step() == Counted(delivered=1)  # dd
+        shop.clock.forward(timedelta(seconds=21))
+        assert rounds.step() == Counted(delivered=1)  # bb
+
+
+@on_sqlite
+def test_a_certificate_that_apple_refuses_halts_its_queue_until_it_is_mended(
+    shop: Shop, apns: LocalApns
+) -> None:
+    apns.script.add(Rule(Answer(status=403, reason="BadCertificate"), next=1))
+    shop.stamp(shop.member("aa"))
+    with rounds_to(shop, apns.url, apns.ca_file) as rounds:
+        assert rounds.step() == Counted(halted=1)
+        assert rounds.step() is None
+        shop.clock.forward(PAUSE)
+        assert rounds.step() == Counted(delivered=1)
+
+
+@on_sqlite
+def test_without_apns_stamps_wait_as_one_line_per_phone_and_then_drain(
+    shop: Shop, identities: development.DevelopmentFiles, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    with running_apns(identities.authority, ca_file) as apns:
+        port = int(apns.url.rpartition(":")[2])  # free again after this block
+    members = [shop.member(f"a{number}") for number in range(3)]
+    with rounds_to(shop, apns.url, ca_file) as rounds:
+        for _ in range(3):
+            shop.stamp(*members)
+            rounds.step()
+            shop.clock.forward(timedelta(minutes=20))
+    assert len(shop.rows()) == 3
+    with (
+        running_apns(identities.authority, ca_file, port=port) as apns,
+        rounds_to(shop, apns.url, ca_file) as rounds,
+    ):
+        assert rounds.step() == Counted(delivered=3)
+        assert apns.journal.counts() == {"200": 3}
+
+
+# --- a worker's threads ---------------------------------------------------------------------------
+
+
+@contextmanager
+def working(shop: Shop, *rounds: Round) -> Iterator[Worker]:
+    """A worker in this process, stopped in the end as SIGTERM does it."""
+    worker = Worker(shop.database, rounds, lambda: datetime.now(UTC), Terms())
+    thread = Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def test_a_worker_tells_stamps_and_new_looks(shop: Shop) -> None:
+    courier = ScriptedCourier()
+    member = shop.member("aa")
+    with working(shop, shop.rounds(courier)):
+        stamp_now(shop, member)
+        until(lambda: courier.seen == ["aa"])
+        name = {"name": f"Look {datetime.now(UTC)}"}
+        assert shop.door.patch(f"/programs/{shop.program['id']}", name).status_code == 200
+        until(lambda: courier.seen == ["aa", "aa"])
+        until(lambda: shop.rows() == [])
+
+
+@on_sqlite
+def test_no_trouble_ends_a_worker(shop: Shop) -> None:
+    """A thread that died would leave a process that looks alive and tells nobody."""
+
+    @dataclass
+    class Troubled:
+        name: str = "troubled"
+        steps: int = 0
+
+        def step(self) -> None:
+            self.steps += 1
+            if self.steps == 1:
+                raise RuntimeError
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    troubled = Troubled()
+    with working(shop, troubled):
+        until(lambda: troubled.steps > 2)
+
+
+@on_postgresql
+def test_a_restart_of_the_database_is_survived(shop: Shop) -> None:
+    courier = ScriptedCourier()
+    member = shop.member("aa")
+    admin = create_engine(shop.database.engine.url, isolation_level="AUTOCOMMIT")
+    end_all = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    path, draft = f"/members/{member['id']}/transactions", {"type": "earn"}
+    with working(shop, shop.rounds(courier)):
+        for turn in range(3):
+            with admin.connect() as connection:
+                connection.execute(text(end_all))
+            key = {"Idempotency-Key": f"turn-{turn}-{member['id']}"}
+            shop.clock.moment = datetime.now(UTC)
+            assert shop.door.post(path, draft, headers=key).status_code == 201
+            until(lambda: shop.rows() == [])
+    admin.dispose()
+    assert len(courier.seen) >= 3
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Processes:
+    """`passmint worker`, started as often as wanted."""
+
+    environment: dict[str, str]
+    log: Path
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "wsgi", "worker"],
+                env=process_environment() | self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.running.append(process)
+        return process
+
+    def kill_one(self) -> None:
+        """With -9, and another takes its place."""
+        self.start()
+        victim = self.running.pop(0)
+        victim.kill()
+        victim.wait()
+
+
+@pytest.fixture
+def processes(
+    shop: Shop, apns: LocalApns, identities: development.DevelopmentFiles, tmp_path: Path
+) -> Iterator[Processes]:
+    url = shop.database.engine.url.render_as_string(hide_password=False)
+    environment = {
+        "PUBLIC_URL": PUBLIC_URL,
+        "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+        "DATABASE_URL": url,
+        "APPLE_CERTIFICATES": str(identities.certificates),
+        "APPLE_AUTHORITY": str(identities.authority),
+        "APNS_URL": apns.url,
+        "APNS_CA": str(apns.ca_file),
+        "LEASE_S": str(LEASE_S),
+        "RETRY_MAX_S": "1",
+    }
+    named = {f"PASSMINT_{name}": value for name, value in environment.items()}
+    processes = Processes(named, tmp_path / "workers.log")
+    yield processes
+    for process in processes.running:
+        process.kill()
+        process.wait()
+
+
+def test_workers_killed_at_any_moment_lose_no_push(
+    shop: Shop, apns: LocalApns, processes: Processes
+) -> None:
+    """Every phone hears after its last change, also when kills hit between sending and answer."""
+    dice = random.Random(7)  # noqa: S311  # no secret
+    cards = {token: shop.member(f"{token}01", f"{token}02") for token in ("aa", "bb", "cc", "dd")}
+    changed_at: dict[str, datetime] = {}
+    apns.script.add(Rule(Answer(delay_s=0.05)))
+    processes.start()
+    for turn in range(KILLS):
+        for token in dice.choices(list(cards), k=8):
+            changed_at[token] = stamp_now(shop, cards[token])
+        seen = len(apns.journal.pushes())
+        until(lambda seen=seen: len(apns.journal.pushes()) > seen)
+        time.sleep(dice.choice([0.0, 0.02, 0.06]) if turn else 0.0)
+        processes.kill_one()
+    until(lambda: shop.rows() == [])
+    for token, moment in changed_at.items():
+        for phone in (f"{token}01", f"{token}02"):
+            assert any(push.at >= moment for push in apns.journal.pushes(phone))
+
+
+@on_sqlite
+def test_a_worker_that_is_told_to_stop_finishes_what_it_began(
+    shop: Shop, apns: LocalApns, processes: Processes
+) -> None:
+    apns.script.add(Rule(Answer(delay_s=0.3)))
+    shop.stamp(shop.member(*(f"a{number}" for number in range(10))))
+    worker = processes.start()
+    until(apns.journal.pushes)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE_S) == 0
+    assert len(apns.journal.pushes()) == 10
+    assert shop.rows() == []
