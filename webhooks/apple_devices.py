@@ -9,23 +9,32 @@ the list's.
 
 import hmac
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import structlog
 from flask import Blueprint, Flask, Response, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
+from passes.errors import Unavailable
 from passes.services import phones
 from passes.services.cards import card_by_serial
 from passes.services.phones import Registered
+from passes.wallets.apple import PassInvalid
 from passes.web.parts import Parts, parts
 from passes.web.rendering import PKPASS, pkpass
 from passes.web.throttle import throttle
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+log_trouble = structlog.get_logger()
 
 blueprint = Blueprint("apple_devices", __name__, url_prefix="/apple/v1")
 
@@ -42,19 +51,20 @@ _REGISTRATION = "/devices/<device>/registrations/<pass_type>/<serial_number>"
 @log_blueprint.before_request
 def _limit_body() -> None:
     request.max_content_length = MAX_BODY_BYTES
+    request.get_data()  # now: a body that trickles in must not hold a transaction open
 
 
 @blueprint.post(_REGISTRATION)
 def register(device: str, pass_type: str, serial_number: str) -> Response:
     """A phone wants to hear of a pass: 201 the first time, 200 with a new token or again."""
     here = parts()
+    found = _found(here, pass_type, serial_number)
+    if found is None:
+        return _refusal(here, pass_type)
+    push_token = _push_token()
+    if push_token is None or len(device) > _MAX_NAME:
+        return _empty(HTTPStatus.BAD_REQUEST)
     with here.database.writing() as session:
-        found = _authorized(phones.find_pass(session, pass_type, serial_number))
-        if found is None:
-            return _refusal(here, pass_type)
-        push_token = _push_token()
-        if push_token is None or len(device) > _MAX_NAME:
-            return _empty(HTTPStatus.BAD_REQUEST)
         added = phones.register(session, found, device, pass_type, push_token, here.now())
     return _empty(HTTPStatus.CREATED if added else HTTPStatus.OK)
 
@@ -68,7 +78,7 @@ def list_updated(device: str, pass_type: str) -> Response:
         news = phones.news(session, device, pass_type, tag)
     if news is None:
         return _empty(HTTPStatus.NO_CONTENT)
-    with here.database.writing() as session:
+    with _best_effort(here) as session:
         phones.mark_listed(session, device, pass_type, here.now())
     document = {"serialNumbers": news.serial_numbers, "lastUpdated": news.tag}
     response = Response(json.dumps(document), content_type="application/json")
@@ -80,17 +90,22 @@ def list_updated(device: str, pass_type: str) -> Response:
 def latest(pass_type: str, serial_number: str) -> Response:
     """The pass as it is now; 304 only for exactly the second the phone has."""
     here = parts()
+    found = _found(here, pass_type, serial_number)
+    if found is None:
+        return _refusal(here, pass_type)
+    if _phone_has(found):
+        return _dated(_NotModified(status=HTTPStatus.NOT_MODIFIED), found, here.now())
     with here.database.reading() as session:
-        found = _authorized(phones.find_pass(session, pass_type, serial_number))
-        if found is None:
-            return _refusal(here, pass_type)
-        if _phone_has(found):
-            return _dated(_NotModified(status=HTTPStatus.NOT_MODIFIED), found, here.now())
         card = card_by_serial(session, here.looks, pass_type, serial_number)
-    response = _dated(Response(pkpass(here, card), content_type=PKPASS), found, here.now())
+    try:
+        package = pkpass(here, card)
+    except PassInvalid as error:  # a phone gives up at 4xx, and comes again after a 503
+        log_trouble.error("pass cannot be rendered", pass_id=card.pass_id)  # noqa: TRY400  # names
+        raise Unavailable("This pass cannot be rendered now.", code="template_invalid") from error
+    response = _dated(Response(package, content_type=PKPASS), found, here.now())
     response.headers["Cache-Control"] = "private, no-cache"
     if request.method == "GET":
-        with here.database.writing() as session:
+        with _best_effort(here) as session:
             phones.mark_served(session, found.id, found.version, here.now(), to_a_phone=True)
     return response
 
@@ -99,10 +114,10 @@ def latest(pass_type: str, serial_number: str) -> Response:
 def unregister(device: str, pass_type: str, serial_number: str) -> Response:
     """The phone removed the pass, or updates were switched off; 200 also when it never came."""
     here = parts()
+    found = _found(here, pass_type, serial_number)
+    if found is None:
+        return _refusal(here, pass_type)
     with here.database.writing() as session:
-        found = _authorized(phones.find_pass(session, pass_type, serial_number))
-        if found is None:
-            return _refusal(here, pass_type)
         phones.unregister(session, found, device, pass_type, here.now())
     return _empty(HTTPStatus.OK)
 
@@ -133,6 +148,22 @@ class _NotModified(Response):
         headers = super().get_wsgi_headers(environ)
         headers["Last-Modified"] = self.headers["Last-Modified"]
         return headers
+
+
+def _found(here: Parts, pass_type: str, serial_number: str) -> Registered | None:
+    """The pass that the request names and proves to have."""
+    with here.database.reading() as session:
+        return _authorized(phones.find_pass(session, pass_type, serial_number))
+
+
+@contextmanager
+def _best_effort(here: Parts) -> Iterator[Session]:
+    """A note for the trail: an answer that is ready does not wait for a busy database."""
+    try:
+        with here.database.writing() as session:
+            yield session
+    except DBAPIError:
+        log_trouble.warning("trail not written")
 
 
 def _authorized(found: Registered | None) -> Registered | None:

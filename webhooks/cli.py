@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from certs.errors import CertificateError
 from passes.settings import SettingsError
@@ -22,6 +23,8 @@ def outside_commands(compose_worker: Callable[[], Worker]) -> tuple[click.Comman
             run(compose_worker())
         except (SettingsError, StaleSchema, CertificateError) as error:
             raise click.ClickException(str(error)) from error
+        except SQLAlchemyError as error:
+            raise click.ClickException("The database does not answer: is it running?") from error
 
     return (worker,)
 

@@ -22,7 +22,7 @@ from webhooks.desks import Desk, N
 from webhooks.retry import LONGEST_ASK_S, wait_s
 
 PAUSE = timedelta(minutes=5)  # after a refused certificate: then one batch tries again
-MAX_ATTEMPTS = 200  # at the longest back-off more than a day
+GIVE_UP_AFTER = timedelta(days=7)  # whatever the outage; APNs itself keeps pushes no longer
 _SETTLE_EVERY = 250  # outcomes, so that a crash repeats few pushes
 
 log = structlog.get_logger()
@@ -192,7 +192,7 @@ class Rounds(Generic[N]):
                     booking.told.append(row)
                 case Gone() if self.desk.book_gone(session, notice, outcome, now):
                     booking.gone.append(row)
-                case Gone(why=why) | Later(why=why) if row.attempts >= MAX_ATTEMPTS:
+                case Gone(why=why) | Later(why=why) if now - row.waiting_since > GIVE_UP_AFTER:
                     self.desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Gone(why=why):  # renewed meanwhile

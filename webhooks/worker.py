@@ -4,7 +4,7 @@ any hosts; whatever happens to one of them, nothing is lost."""
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol
 
 import structlog
@@ -17,11 +17,35 @@ from webhooks.rounds import Clock, Counted, Terms
 
 _IDLE_S = 0.05
 _FAN_OUT_IDLE_S = 0.2
-_BREATH_S = 0.05  # between two batches of a fan-out, for stamps that wait for SQLite's one lock
+_GLANCE_S = 0.05
+_BREATH_S = 0.15  # between two batches of a fan-out, for stamps that wait for SQLite's one lock
 _TROUBLE_S = 1.0
 _HOUSEKEEPING_S = 60.0
 
 log = structlog.get_logger()
+
+
+class Flag:
+    """Raised by a signal handler, waited for by threads.
+
+    Not a threading.Event: a handler that sets one while the same thread is inside its `wait` can
+    wait for its own lock for ever.
+    """
+
+    def __init__(self) -> None:
+        self._raised = False
+
+    def is_set(self) -> bool:
+        return self._raised
+
+    def set(self) -> None:
+        self._raised = True
+
+    def wait(self, seconds: float) -> None:
+        """Until it is raised, or for so many seconds."""
+        end = monotonic() + seconds
+        while not self._raised and (left := end - monotonic()) > 0:
+            sleep(min(left, _GLANCE_S))
 
 
 class Round(Protocol):
@@ -43,7 +67,7 @@ class Worker:
     rounds: Sequence[Round]
     now: Clock
     terms: Terms
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: Flag = field(default_factory=Flag)
 
     def run(self) -> None:
         """Works until `stop`; what was begun is finished."""

@@ -35,6 +35,11 @@ class Progress:
     upcoming: Milestone | None
     remaining: int
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What a card shows of it: the number of the card is not told."""
+        return (self.position, self.ready, self.upcoming, self.remaining)
+
 
 def progress(rules: StampRules, total: int) -> Progress:
     """The standing after `total` stamps (the ledger's sum, ≥ 0).

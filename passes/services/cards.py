@@ -67,6 +67,8 @@ def card_by_serial(session: Session, looks: LookBook, pass_type: str, serial_num
 def telling_one(session: Session, looks: LookBook, member_id: str, now: datetime) -> Iterator[None]:
     """Whatever the block changes on a member's card is told to its phones; nothing else is."""
     mine = Pass.member_id == member_id
+    # The pass before the member, as a stamp does, so that the two cannot wait for each other.
+    session.execute(select(Pass.id).where(mine).with_for_update()).all()
     before = _find(session, looks, mine).face()
     yield
     session.flush()

@@ -90,10 +90,12 @@ def check_cooldown(session: Session, member: Member, now: datetime, *, confirmed
     )
     if last is None:
         return
-    since = now - last
-    if timedelta(0) <= since < timedelta(seconds=limits.cooldown_s):
+    # Whoever waited for the lock may have asked a little earlier; a clock that was set far back
+    # must not lock anybody out.
+    since = abs(now - last)
+    if since < timedelta(seconds=limits.cooldown_s):
         raise CooldownActive(_left(limits.cooldown_s, since), can_override=False)
-    if not timedelta(0) <= since < timedelta(seconds=limits.confirm_s):
+    if since >= timedelta(seconds=limits.confirm_s):
         return
     if not confirmed:
         raise CooldownActive(_left(limits.confirm_s, since), can_override=True)
@@ -158,6 +160,8 @@ def _add(
     for reward in rewards:
         data = {"member_id": member.id, "milestone": reward.milestone, "title": reward.title}
         record(session, member.merchant_id, "reward.earned", data, now)
+    if progress(rules, before).shown == progress(rules, before + stamps).shown:
+        return Stamping(line, rewards, Told(0, 0))  # a card that looks the same is not pushed
     notifies = may_notify(session, card.id, now)
     told = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
     return Stamping(line, rewards, told, notifies)

@@ -14,7 +14,7 @@ from passes.services.looks import read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
-BATCH = 1000  # the counter of the pass type is locked while a batch is written
+BATCH = 250  # the counter of the pass type is locked while a batch is written
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def is_work_left(session: Session) -> bool:
 
 
 def work_one_batch(session: Session, now: datetime) -> Batch | None:
-    """The next thousand passes of the oldest fan-out; None when there is nothing to do.
+    """The next passes of the oldest fan-out; None when there is nothing to do.
 
     Several workers may call it: each takes another fan-out. A crash repeats at most one batch.
     """

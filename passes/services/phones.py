@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, delete, exists, or_, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from passes.services.changes import record
+from passes.services.changes import announce, record
 from passes.store import outbox
 from passes.store.ids import new_id
 from passes.store.tables import Device, Pass, PhoneLog, Registration
@@ -20,6 +20,7 @@ from passes.store.versions import newest_version
 
 _TAG = re.compile(r"[0-9]{1,18}\Z")
 MAX_LOG_LINES = 50
+MAX_PHONES = 20  # per pass; a watch, a tablet and some old ones are far fewer
 MAX_LINE = 1000
 _LOGS_KEPT = timedelta(days=30)
 
@@ -84,12 +85,29 @@ def register(
     ).one_or_none()
     if added is None:
         return False
+    _keep_the_newest(session, found.id)
     # Read anew: the registration may have waited for a change that was being committed.
-    changed = exists().where(Pass.id == found.id, Pass.version > Pass.served_version)
-    phone = select(Device.id, Device.pass_type_identifier).where(Device.id == device_id, changed)
-    outbox.enqueue(session, outbox.APNS, phone, outbox.BY_HAND, now)
+    served = func.coalesce(Pass.served_version, 0)
+    if session.scalar(select(exists().where(Pass.id == found.id, Pass.version > served))):
+        # A new version, because the phone's tag may be beyond the present one already.
+        announce(session, pass_type, Pass.id == found.id, outbox.BY_HAND, now)
     record(session, found.merchant_id, "pass.installed", {"pass_id": found.id}, now)
     return True
+
+
+def _keep_the_newest(session: Session, pass_id: str) -> None:
+    """At most 20 phones hear of one pass: whoever has the pass can invent any number of them."""
+    newest = (
+        select(Registration.device_id)
+        .where(Registration.pass_id == pass_id)
+        .order_by(Registration.created_at.desc(), Registration.device_id)
+        .limit(MAX_PHONES)
+    )
+    session.execute(
+        delete(Registration)
+        .where(Registration.pass_id == pass_id, Registration.device_id.not_in(newest))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def unregister(
@@ -240,7 +258,7 @@ _STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d?:\d\d:\d\d(?:[ \u202f][AP]M)? [+-]
 _TYPE = re.compile(r"(?:pass type |for )(pass\.[\w.-]+)")
 _SERIAL = re.compile(r"serial number ['\u2018\"]?([^,;'\u2019\")\s]+)")
 _ERROR = re.compile(r"encountered error|web service error|authentication failure", re.IGNORECASE)
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _parsed(line: str, now: datetime) -> PhoneLog:

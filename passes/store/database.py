@@ -20,6 +20,13 @@ from passes.store.versions import number_changes
 
 _BUSY_TIMEOUT_MS = 5000
 _WRITING = "passmint_writing"
+# Of PostgreSQL's client: a host that vanished is noticed within half a minute.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 class Database:
@@ -74,7 +81,9 @@ class Database:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=8, max_overflow=8)
+        return create_engine(
+            parsed, pool_pre_ping=True, pool_size=8, max_overflow=8, connect_args=_PATIENCE
+        )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)
@@ -88,7 +97,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) ->
     for pragma in (
         "journal_mode=WAL",
         f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "synchronous=NORMAL",
+        "synchronous=FULL",
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")

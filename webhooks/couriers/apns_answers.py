@@ -22,6 +22,7 @@ _TOPIC_REASONS = frozenset(
 _TOKEN_REASONS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 _CLOSING_REASONS = frozenset({"IdleTimeout", "Shutdown"})
 _PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_TOO_MANY_S = 60.0
 _RENEW = (
     "the certificate of {topic} is expired or revoked, renew it with `passmint certs csr {topic}`"
 )
@@ -74,6 +75,8 @@ class Answer:
             return Halted(f"{why}: {halted}.")
         if self._refused:
             return Refused(why)
+        if self.status == HTTPStatus.TOO_MANY_REQUESTS:  # of one phone; APNs sends no Retry-After
+            return Later(why, self.retry_after_s or _TOO_MANY_S)
         return Later(why, self.retry_after_s)  # 5xx too, and what APNs never sends
 
     def _halted(self, topic: str) -> str:
@@ -98,7 +101,7 @@ def judge(doubted: Sequence[Answer], topic: str, *, vouched: bool, trusted: bool
     token of another app stops nobody else: whoever holds a pass can register any token.
     """
     bad = sum(answer.calls_token_bad for answer in doubted)
-    if bad >= _MANY_TOKENS and not vouched:
+    if bad >= _MANY_TOKENS and not vouched and not trusted:
         why = f"APNs called all {bad} push tokens of {topic} bad: check PASSMINT_APNS_URL."
         return [Halted(why)] * len(doubted)
     return [_believed(answer.outcome(topic), trusted=trusted) for answer in doubted]

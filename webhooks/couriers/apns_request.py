@@ -1,6 +1,6 @@
 """One push as an HTTP/2 request of libcurl: what is sent, and what came back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pycurl
@@ -20,7 +20,7 @@ class Push:
     """One push: `row` is the id of its outbox row, `token` hex, `topic` a pass type identifier."""
 
     row: int
-    token: str
+    token: str = field(repr=False)
     topic: str
 
 

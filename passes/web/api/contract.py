@@ -161,6 +161,8 @@ def mount(blueprint: Blueprint, endpoint: Endpoint) -> None:
     def view(**path: str) -> Response:
         here = parts()
         caller = _authorize(here, endpoint.scope)
+        if endpoint.upload is None:
+            request.get_data()  # now: a body that trickles in must not hold a transaction open
         outcome = endpoint.handler(Call(here, endpoint, caller, here.now(), path))
         return outcome if isinstance(outcome, Response) else _respond(outcome)
 
