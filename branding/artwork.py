@@ -1,11 +1,10 @@
 """The PNGs of a brand's passes: what Apple packs into the file and what Google fetches by URL."""
 
-from functools import lru_cache
-
 from PIL import Image, ImageDraw
 
 from branding import marks, stamps, typeface
 from branding.brand import Art, Brand, StampCard
+from branding.cache import PieceCache
 from branding.colour import BLACK, WHITE, readable_on
 from branding.emblem import MIN_GRAPHIC_CONTRAST, Emblem, cover, opened, study
 from branding.piece import Piece
@@ -21,6 +20,7 @@ GOOGLE_LOGO_PX = 660
 GOOGLE_LOGO_RADIUS = 0.35
 GOOGLE_HERO_PX = (1032, 336)
 
+_IDENTITY_BYTES = 8 << 20  # icons and logos of a hundred brands
 _WORDMARK = 1.8  # the aspect from which a logo is read as the name
 
 
@@ -71,13 +71,18 @@ def covered(brand: Brand, art: Art | None, size: tuple[int, int]) -> Image.Image
     return image
 
 
-@lru_cache(maxsize=64)
 def _identity_pieces(brand: Brand) -> tuple[Piece, ...]:
-    icons = tuple(
+    return _identities.get_or_render(brand.key, lambda: _icon_pieces(brand) + _logo_pieces(brand))
+
+
+_identities = PieceCache(_IDENTITY_BYTES)
+
+
+def _icon_pieces(brand: Brand) -> tuple[Piece, ...]:
+    return tuple(
         Piece.of(f"icon{suffix}.png", _badge(brand, ICON_PT * scale, 0.41, brand.icon))
         for suffix, scale in SCALES.items()
     )
-    return icons + _logo_pieces(brand)
 
 
 def _strip_pieces(brand: Brand, card: StampCard | None) -> tuple[Piece, ...]:

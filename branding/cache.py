@@ -1,21 +1,23 @@
-"""A cache for rendered artwork: bounded in bytes, and nothing is ever rendered twice at once.
+"""Caches for what is slow to draw: bounded in bytes, and nothing is ever drawn twice at once.
 
-For threads of one process; every process keeps its own.
+For threads of one process; every process keeps its own. Keys are kept as long as their values and
+are not weighed: name a brand or a picture by its hash, which does not hold on to its PNGs.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from branding.piece import Piece
 
 Pieces = tuple[Piece, ...]
+Kept = TypeVar("Kept")
 
 
 class CacheFigures(NamedTuple):
-    """What the metrics show; `bytes` counts the PNGs that are kept."""
+    """What the metrics show; `bytes` is the weight of all that is kept."""
 
     hits: int
     misses: int
@@ -23,18 +25,19 @@ class CacheFigures(NamedTuple):
     entries: int
 
 
-class PieceCache:
-    """Keeps the most recently used pieces up to `max_bytes` of PNG data."""
+class ByteCache(Generic[Kept]):
+    """Keeps the most recently used values up to `max_bytes`, as `weigh` counts them."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, weigh: Callable[[Kept], int]) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[Hashable, Pieces] = OrderedDict()
-        self._rendering: dict[Hashable, Future[Pieces]] = {}
+        self._weigh = weigh
+        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
+        self._rendering: dict[Hashable, Future[Kept]] = {}
         self._lock = threading.Lock()
         self._bytes = self._hits = self._misses = 0
 
-    def get_or_render(self, key: Hashable, render: Callable[[], Pieces]) -> Pieces:
-        """The pieces under `key`, rendered by the first who asks; others wait for them.
+    def get_or_render(self, key: Hashable, render: Callable[[], Kept]) -> Kept:
+        """The value under `key`, rendered by the first who asks; others wait for them.
 
         When rendering fails everybody who waited gets the same error, and the next one tries anew.
         """
@@ -48,7 +51,7 @@ class PieceCache:
                 self._hits += 1
             else:
                 self._misses += 1
-                promise: Future[Pieces] = Future()
+                promise: Future[Kept] = Future()
                 self._rendering[key] = promise
         return running.result() if running else self._render(key, render, promise)
 
@@ -57,11 +60,9 @@ class PieceCache:
         with self._lock:
             return CacheFigures(self._hits, self._misses, self._bytes, len(self._kept))
 
-    def _render(
-        self, key: Hashable, render: Callable[[], Pieces], promise: Future[Pieces]
-    ) -> Pieces:
+    def _render(self, key: Hashable, render: Callable[[], Kept], promise: Future[Kept]) -> Kept:
         try:
-            pieces = render()
+            value = render()
         except BaseException as error:
             with self._lock:
                 del self._rendering[key]
@@ -69,19 +70,22 @@ class PieceCache:
             raise
         with self._lock:
             del self._rendering[key]
-            self._keep(key, pieces)
-        promise.set_result(pieces)
-        return pieces
+            self._keep(key, value)
+        promise.set_result(value)
+        return value
 
-    def _keep(self, key: Hashable, pieces: Pieces) -> None:
-        if _weight(pieces) > self._max_bytes:
+    def _keep(self, key: Hashable, value: Kept) -> None:
+        if self._weigh(value) > self._max_bytes:
             return
-        self._kept[key] = pieces
-        self._bytes += _weight(pieces)
+        self._kept[key] = value
+        self._bytes += self._weigh(value)
         while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _weight(oldest)
+            self._bytes -= self._weigh(oldest)
 
 
-def _weight(pieces: Pieces) -> int:
-    return sum(len(piece.png) for piece in pieces)
+class PieceCache(ByteCache[Pieces]):
+    """Keeps finished pieces; their weight is that of the PNGs."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes, lambda pieces: sum(len(piece.png) for piece in pieces))

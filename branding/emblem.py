@@ -8,14 +8,17 @@ import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from PIL import Image, ImageChops, ImageStat
 
 from branding.brand import Art
+from branding.cache import ByteCache
 from branding.colour import Colour, contrast
 
 MIN_GRAPHIC_CONTRAST = 3.0  # WCAG 2.2, success criterion 1.4.11
+
+DETAIL_PX = 660  # the largest square an emblem fills: Google's logo
+_STUDIED_BYTES = 32 << 20  # some twenty pictures
 
 _SAMPLE = 48  # px per side of the small copy that is studied
 _OPAQUE = 250
@@ -26,23 +29,20 @@ _SAME = 14  # channel difference that still counts as one colour
 
 @dataclass(frozen=True, slots=True)
 class Emblem:
-    """An RGBA picture cropped to its subject.
+    """An RGBA picture cropped to its subject, with as many pixels as the largest use needs.
 
+    `aspect` is the subject's longer side divided by the shorter: 1 is square, 4 a typical wordmark.
     `ground` is the one colour it already stands on, `fills` says that it is a full picture without
     free edges, `reach` is the farthest visible point from the middle in halves of the longer side
     (1 … 1.41), `inks` are its visible colours with their shares.
     """
 
     picture: Image.Image = field(repr=False)
+    aspect: float
     ground: Colour | None
     fills: bool
     reach: float
     inks: tuple[tuple[Colour, float], ...] = field(repr=False)
-
-    @property
-    def aspect(self) -> float:
-        """The longer side divided by the shorter: 1 is square, 4 a typical wordmark."""
-        return max(self.picture.size) / min(self.picture.size)
 
     @property
     def cut_out(self) -> bool:
@@ -89,9 +89,12 @@ class Emblem:
         return box
 
 
-@lru_cache(maxsize=32)
 def study(art: Art) -> Emblem:
-    """The emblem in a clean PNG."""
+    """The emblem in a clean PNG; the latest ones are remembered."""
+    return _studied.get_or_render(art.sha256, lambda: _study(art))
+
+
+def _study(art: Art) -> Emblem:
     picture = opened(art)
     ground = _edge_colour(picture)
     if ground:
@@ -99,6 +102,11 @@ def study(art: Art) -> Emblem:
     if _opaque(_edge(picture)):
         return _emblem(picture, None, fills=True)
     return _emblem(picture.crop(picture.getchannel("A").getbbox()), None, fills=False)
+
+
+_studied: ByteCache[Emblem] = ByteCache(
+    _STUDIED_BYTES, lambda emblem: 4 * emblem.picture.width * emblem.picture.height
+)
 
 
 def opened(art: Art) -> Image.Image:
@@ -121,7 +129,9 @@ def _covering(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
-def _emblem(picture: Image.Image, ground: Colour | None, *, fills: bool) -> Emblem:
+def _emblem(subject: Image.Image, ground: Colour | None, *, fills: bool) -> Emblem:
+    aspect = max(subject.size) / min(subject.size)
+    picture = _detailed(subject, fills=fills)
     small = picture.copy()
     small.thumbnail((_SAMPLE, _SAMPLE))
     seen = [
@@ -129,7 +139,17 @@ def _emblem(picture: Image.Image, ground: Colour | None, *, fills: bool) -> Embl
         for (x, y), pixel in _pixels(small)
         if pixel[3] > _VISIBLE and not (ground and _near(Colour(*pixel[:3]), ground))
     ]
-    return Emblem(picture, ground, fills, _reach(small.size, seen), _shares(seen))
+    return Emblem(picture, aspect, ground, fills, _reach(small.size, seen), _shares(seen))
+
+
+def _detailed(subject: Image.Image, *, fills: bool) -> Image.Image:
+    """The subject in at most DETAIL_PX; of one that fills squares only the middle is ever seen."""
+    if fills:
+        side = min(DETAIL_PX, *subject.size)
+        return _covering(subject, (side, side))
+    picture = subject.copy()
+    picture.thumbnail((DETAIL_PX, DETAIL_PX), Image.Resampling.LANCZOS)
+    return picture
 
 
 def _pixels(image: Image.Image) -> Iterable[tuple[tuple[int, int], tuple[int, int, int, int]]]:

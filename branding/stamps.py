@@ -7,11 +7,11 @@ once per brand and size; every count between is put together from these two, in 
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 from PIL import Image
 
 from branding.brand import Art, Brand, StampCard
+from branding.cache import ByteCache
 from branding.colour import Colour
 from branding.emblem import cover
 from branding.grid import arrange
@@ -20,6 +20,7 @@ from branding.sprites import Sprites
 SAFE_X = 0.05  # of the width, left and right: some phones cut strips at the sides
 SAFE_Y = 0.085  # of the height: 12.2 of 144 points; older systems show the middle 123
 
+_SHEET_BYTES = 24 << 20  # the largest ones have 1 MB
 _MEDALLION_GAP = 0.04  # of the width
 _CALM = 0.35  # how far a backdrop is moved towards the brand's background
 _FLAT_COLOURS = 128  # enough for soft edges and a logo's tones; each one costs bytes
@@ -36,7 +37,8 @@ def draw(
 
     Index 0 is exactly the brand's background, so that a flat strip has no seam on the pass.
     """
-    sheet = _sheet(brand, card.slots, card.milestones, card.ready, size, backdrop)
+    look = (brand.key, card.slots, card.milestones, card.ready, size, backdrop and backdrop.sha256)
+    sheet = _sheets.get_or_render(look, lambda: _sheet(brand, card, size, backdrop))
     canvas = sheet.none.copy()
     for box in sheet.boxes[: card.filled]:
         canvas.paste(sheet.all.crop(box), box)
@@ -52,30 +54,28 @@ class _Sheet:
     boxes: tuple[Box, ...]
 
 
-@lru_cache(maxsize=24)  # at most 1 MB each
-def _sheet(
-    brand: Brand,
-    slots: int,
-    milestones: frozenset[int],
-    ready: bool,
-    size: tuple[int, int],
-    backdrop: Art | None,
-) -> _Sheet:
+_sheets: ByteCache[_Sheet] = ByteCache(
+    _SHEET_BYTES, lambda sheet: 2 * sheet.none.width * sheet.none.height
+)
+
+
+def _sheet(brand: Brand, card: StampCard, size: tuple[int, int], backdrop: Art | None) -> _Sheet:
+    """Drawn for any number of stamps: `card.filled` plays no part."""
     sprites = Sprites(brand, plated=backdrop is not None)
-    medal_box, boxes = _boxes(slots, size, ready=ready)
+    medal_box, boxes = _boxes(card.slots, size, ready=card.ready)
     side = boxes[0][2] - boxes[0][0]
     stamp, reached, ahead = sprites.stamp(side), sprites.reward(side), sprites.promise(side)
-    empties = sprites.empties(side, slots)
+    empties = sprites.empties(side, card.slots)
     none = Image.new("RGBA", size, (*brand.background.rgb, 0))
     samples = [stamp, reached, ahead, empties[0]]
-    if ready:
+    if card.ready:
         medal = sprites.medallion(medal_box[2] - medal_box[0])
         none.paste(medal, medal_box)
         samples.append(medal)
     every = none.copy()
     for slot, box in enumerate(boxes, 1):
-        none.paste(ahead if slot in milestones else empties[slot - 1], box)
-        every.paste(reached if slot in milestones else stamp, box)
+        none.paste(ahead if slot in card.milestones else empties[slot - 1], box)
+        every.paste(reached if slot in card.milestones else stamp, box)
     ground = Image.new("RGB", size, brand.background.rgb)
     if backdrop:
         ground = _calmed(cover(backdrop, size), ground)

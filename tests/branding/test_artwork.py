@@ -1,5 +1,6 @@
 import hashlib
 import math
+import sys
 import zlib
 from dataclasses import replace
 
@@ -35,6 +36,15 @@ def test_a_piece_carries_its_own_facts():
         assert piece.sha256 == hashlib.sha256(piece.png).hexdigest()
         assert piece.crc32 == zlib.crc32(piece.png)
         assert (piece.width, piece.height) == decoded(piece).size
+
+
+def test_what_was_drawn_does_not_hold_on_to_the_uploads():
+    logo, icon, scene = wordmark(), bean(), photograph()
+    brand = replace(GREEN, logo=logo, icon=icon, strip=scene, reward=icon)
+    held = [sys.getrefcount(art) for art in (logo, icon, scene)]
+    artwork.apple_pieces(replace(brand, name="Other"), CARD)
+    artwork.google_hero(replace(brand, name="Other"), CARD)
+    assert [sys.getrefcount(art) for art in (logo, icon, scene)] == held
 
 
 def test_flat_strips_are_small():
