@@ -21,13 +21,14 @@ _SIGNATURES = {
     # An XML document: its root is found by the parser, which stands in the sandbox.
     "svg": re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!DOCTYPE\s+svg|(?:\w+:)?svg)[\s>-]"),
 }
+_DECODERS = {"svg": "branding.svg", "webp": "branding.webp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture that can be trusted: an RGB or RGBA PNG in sRGB, trimmed, without metadata.
 
-    The longest side has at most 2048 pixels. `sha256` is that of `png`; `source_format` is png,
+    The longest side has at most 1440 pixels. `sha256` is that of `png`; `source_format` is png,
     jpeg, webp, gif or svg; `warnings` are the codes animated_first_frame_used, trimmed,
     colour_profile_ignored and low_resolution.
     """
@@ -53,8 +54,7 @@ def accept(data: bytes) -> Picture:
     seconds: decoding runs in a child process (roughly 0.1 s to start) with limits.
     """
     source_format = _format_of(data)
-    decoder = "branding.svg" if source_format == "svg" else "branding.raster"
-    png, warnings = sandbox.run(decoder, data)
+    png, warnings = sandbox.run(_DECODERS.get(source_format, "branding.raster"), data)
     width, height = _size_of(png)
     if max(width, height) < LOW_RESOLUTION_PX:
         warnings = (*warnings, "low_resolution")

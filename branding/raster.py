@@ -1,4 +1,4 @@
-"""Decode one untrusted PNG, JPEG, WebP or GIF into a clean PNG.
+"""Decode one untrusted PNG, JPEG or GIF into a clean PNG.
 
 Runs as `python -m branding.raster` inside the sandbox; the web process never imports it.
 """
@@ -11,9 +11,10 @@ from PIL import Image, ImageCms, ImageOps
 from branding import sandbox
 from branding.errors import ImageRejected
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+FORMATS = ("PNG", "JPEG", "GIF")
+ANIMATED = "animated_first_frame_used"
 MAX_PIXELS = 25_000_000
-MAX_SIDE_PX = 2048  # twice what the largest artwork (Google's hero, 1032 px wide) needs
+MAX_SIDE_PX = 1440  # the largest artwork, Apple's strip @3x, is 1125 px wide; some is cropped
 FAINT = 8  # alpha up to this (of 255) is dust that no eye sees and that must not stop a trim
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -29,7 +30,7 @@ def decode(data: bytes) -> tuple[bytes, list[str]]:
     picture = _open(data)
     notes = []
     if picture.format != "MPO" and getattr(picture, "is_animated", False):  # MPO: JPEG + thumbnail
-        notes.append("animated_first_frame_used")
+        notes.append(ANIMATED)
     profile = picture.info.get("icc_profile")
     _load(picture)
     return clean(picture, notes, profile)
@@ -53,6 +54,14 @@ def clean(
     return _png(result), notes
 
 
+def too_many_pixels() -> ImageRejected:
+    """What a picture of more than MAX_PIXELS is refused with."""
+    return ImageRejected(
+        "too_many_pixels",
+        "the picture has more than 25 megapixels; scale it down to at most 5000 × 5000",
+    )
+
+
 def visible_box(picture: Image.Image) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what can be seen. Raises ImageRejected for nothing at all."""
     if "A" not in picture.getbands():
@@ -74,10 +83,7 @@ def _open(data: bytes) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageRejected(
-            "too_many_pixels",
-            "the picture has more than 25 megapixels; scale it down to at most 5000 × 5000",
-        ) from None
+        raise too_many_pixels() from None
 
 
 def _load(picture: Image.Image) -> None:

@@ -14,7 +14,7 @@ from branding import sandbox
 from branding.errors import ImageRejected
 from branding.raster import clean, visible_box
 
-SIDE_PX = 1536  # the longest side drawn, whatever size the file names
+SIDE_PX = 1440  # the longest side drawn, whatever size the file names
 MIN_SCALE = 0.001  # libvips svgload: scale
 WORTHWHILE_ZOOM = 1.5  # a small drawing on a large page is drawn again, closer
 MAX_ENTITY_CHARS = 256  # Illustrator declares its namespaces as short entities

@@ -45,7 +45,7 @@ def test_metadata_stays_outside() -> None:
     assert Image.open(io.BytesIO(png)).info == {}
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
 def test_a_photo_taken_on_its_side_is_turned_upright(file_format: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera lay on its side: show turned by 90° clockwise
@@ -110,7 +110,7 @@ def test_transparent_borders_are_trimmed() -> None:
     assert picture.mode == "RGB"  # nothing transparent is left
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("file_format", ["PNG", "GIF"])
 def test_transparency_inside_is_kept(file_format: str) -> None:
     canvas = Image.new("RGBA", (600, 400), (*RED, 255))
     canvas.paste((0, 0, 0, 0), (200, 100, 400, 300))
@@ -123,13 +123,13 @@ def test_transparency_inside_is_kept(file_format: str) -> None:
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
 def test_a_large_picture_is_scaled_down(file_format: str) -> None:
     picture, _ = _clean(_bytes(_picture(size=(4000, 1000)), file_format))
-    assert picture.size == (2048, 512)
+    assert picture.size == (1440, 360)
 
 
 def test_scaling_does_not_draw_the_colour_of_transparent_pixels_in() -> None:
-    canvas = Image.new("RGBA", (4096, 512), (0, 255, 0, 0))
-    canvas.paste((*RED, 255), (0, 0, 4096, 301))
-    canvas.paste((*RED, 255), (0, 511, 4096, 512))
+    canvas = Image.new("RGBA", (2880, 512), (0, 255, 0, 0))
+    canvas.paste((*RED, 255), (0, 0, 2880, 301))
+    canvas.paste((*RED, 255), (0, 511, 2880, 512))
     opened, _ = _clean(_bytes(canvas))
     edge = opened.getpixel((1000, 150))
     assert isinstance(edge, tuple)
@@ -137,7 +137,7 @@ def test_scaling_does_not_draw_the_colour_of_transparent_pixels_in() -> None:
     assert _near(edge[:3], RED)
 
 
-@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("file_format", ["GIF", "PNG"])
 def test_of_an_animation_the_first_frame_is_taken(file_format: str) -> None:
     frames = [Image.new("RGB", (600, 400), (0, 0, n * 80)) for n in range(3)]
     first = Image.new("RGB", (600, 400), RED)
