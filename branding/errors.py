@@ -13,3 +13,13 @@ class ImageRejected(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class DecoderBusy(Exception):
+    """Too many pictures are being decoded at this moment; the same bytes may be fine later."""
+
+    code = "busy"
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("Too many pictures are being read just now: upload it again in a moment.")

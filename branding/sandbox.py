@@ -10,11 +10,15 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import BoundedSemaphore
 
-from branding.errors import ImageRejected
+from branding.errors import DecoderBusy, ImageRejected
 
+AT_ONCE = 2  # decoders of one process: their memory adds up
+PATIENCE_S = 10.0
 WALL_S = 4.0
 CPU_S = 4
 MEMORY_BYTES = 300_000_000  # address space, and so resident memory too
@@ -22,17 +26,36 @@ OPEN_FILES = 16  # enough for fonts and lazy imports
 
 TOO_COMPLEX = (
     "drawing this picture takes too much time or memory; "
-    "simplify it or export it as a PNG of at most 2048 pixels"
+    "simplify it or export it as a PNG of at most 1440 pixels"
 )
+_OUT_OF_MEMORY = 12  # our exit code for it: ENOMEM
 DAMAGED = "the picture is damaged or cut short; export it again from the program that made it"
 
+_places = BoundedSemaphore(AT_ONCE)
 
-def run(decoder: str, data: bytes) -> tuple[bytes, tuple[str, ...]]:
+
+def run(decoder: str, data: bytes, patience_s: float = PATIENCE_S) -> tuple[bytes, tuple[str, ...]]:
     """The PNG and the warnings that the module `decoder` makes of `data`, within WALL_S.
 
-    Raises ImageRejected with the decoder's reason, or `too_complex` when it had to be killed.
-    RuntimeError means that the decoder itself cannot start: a broken installation.
+    Raises ImageRejected with the decoder's reason, or `too_complex` when it had to be killed;
+    DecoderBusy when AT_ONCE others were at work all through `patience_s`. RuntimeError means that
+    the decoder itself cannot start: a broken installation.
     """
+    with _place(patience_s):
+        return _run(decoder, data)
+
+
+@contextmanager
+def _place(patience_s: float) -> Iterator[None]:
+    if not _places.acquire(timeout=patience_s):
+        raise DecoderBusy
+    try:
+        yield
+    finally:
+        _places.release()
+
+
+def _run(decoder: str, data: bytes) -> tuple[bytes, tuple[str, ...]]:
     with subprocess.Popen(  # noqa: S603 – our own interpreter and module, no shell
         [sys.executable, "-s", "-P", "-m", decoder],
         stdin=subprocess.PIPE,
@@ -48,7 +71,7 @@ def run(decoder: str, data: bytes) -> tuple[bytes, tuple[str, ...]]:
             raise ImageRejected("too_complex", TOO_COMPLEX) from None
         finally:
             child.kill()
-    if child.returncode < 0:
+    if child.returncode < 0 or child.returncode == _OUT_OF_MEMORY:
         raise ImageRejected("too_complex", TOO_COMPLEX)
     if child.returncode > 0:
         raise RuntimeError(f"{decoder} does not start, reinstall Passmint: {complaint[-500:]!r}")
@@ -58,8 +81,13 @@ def run(decoder: str, data: bytes) -> tuple[bytes, tuple[str, ...]]:
 def serve(decode: Callable[[bytes], tuple[bytes, list[str]]]) -> None:
     """Answer one `run`: confine this process, decode standard input, reply on standard output."""
     _confine()
-    png, verdict = _verdict(decode, sys.stdin.buffer.read())
-    sys.stdout.buffer.write(json.dumps(verdict).encode() + b"\n" + png)
+    try:
+        png, verdict = _verdict(decode, sys.stdin.buffer.read())
+        sys.stdout.buffer.write(json.dumps(verdict).encode() + b"\n")
+        sys.stdout.buffer.write(png)
+        sys.stdout.buffer.flush()
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)
 
 
 def _verdict(

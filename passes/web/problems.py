@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
-from branding.errors import ImageRejected
+from branding.errors import DecoderBusy, ImageRejected
 from certs.errors import SigningUnavailable
 from passes.errors import FieldFault, Invalid, Problem, Unauthorized
 from passes.web.pages import page, visitor_locale
@@ -77,6 +77,7 @@ class UnsupportedMediaType(Problem):
 def install(app: Flask) -> None:
     app.register_error_handler(Problem, _from_problem)
     app.register_error_handler(ImageRejected, _from_image)
+    app.register_error_handler(DecoderBusy, _from_busy_decoders)
     app.register_error_handler(SigningUnavailable, _from_signing)
     app.register_error_handler(exc.OperationalError, _from_database)
     app.register_error_handler(exc.TimeoutError, _from_database)
@@ -142,6 +143,11 @@ def _from_problem(problem: Problem) -> Response:
 def _from_image(rejected: ImageRejected) -> Response:
     fault = FieldFault("/file", rejected.reason, str(rejected))
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, rejected.code, str(rejected), [fault])
+
+
+def _from_busy_decoders(busy: DecoderBusy) -> Response:
+    more = {"retry_after_s": busy.retry_after_s}
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, busy.code, str(busy), more=more)
 
 
 def _from_signing(unavailable: SigningUnavailable) -> Response:

@@ -13,6 +13,13 @@ def decode(data: bytes) -> tuple[bytes, list[str]]:
     match data.decode().split():
         case ["allocate", megabytes]:
             return bytes(int(megabytes) << 20)[:1], []
+        case ["answer", megabytes]:
+            return bytes(int(megabytes) << 20), []
+        case ["warn", megabytes]:
+            return b"", ["x" * (int(megabytes) << 20)]
+        case ["wait", path]:
+            os.close(os.open(path, os.O_WRONLY))  # a pipe: until somebody reads it
+            return b"waited", []
         case ["write", path]:
             Path(path).write_text("here I was")
         case ["connect"]:

@@ -1,9 +1,11 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from branding import sandbox
-from branding.errors import ImageRejected
+from branding.errors import DecoderBusy, ImageRejected
 
 ROGUE = "tests.branding.rogue_decoder"
 
@@ -29,6 +31,33 @@ def test_a_decoder_inherits_no_environment_and_no_folder(monkeypatch: pytest.Mon
 
 def test_a_decoder_that_wants_too_much_memory_is_refused_it() -> None:
     assert _reason("allocate 400") == "too_complex"
+
+
+def test_an_answer_needs_no_second_copy_of_itself() -> None:
+    picture, _ = sandbox.run(ROGUE, b"answer 140")
+    assert len(picture) == 140 << 20
+
+
+def test_a_decoder_that_runs_out_of_memory_while_it_answers_met_too_complex_a_picture() -> None:
+    assert _reason("warn 140") == "too_complex"
+
+
+def test_only_so_many_decoders_run_at_once_and_others_wait_with_patience(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(sandbox.AT_ONCE) as pool:
+        running = [
+            pool.submit(sandbox.run, ROGUE, f"wait {pipe}".encode()) for _ in range(sandbox.AT_ONCE)
+        ]
+        while sandbox._places.acquire(blocking=False):  # until all of them have begun
+            sandbox._places.release()
+        with pytest.raises(DecoderBusy):
+            sandbox.run(ROGUE, b"allocate 1", patience_s=0)
+        waiting = ThreadPoolExecutor(1).submit(sandbox.run, ROGUE, b"allocate 1")
+        readers = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        assert waiting.result(10) == (b"\0", ())
+        assert [one.result(10)[0] for one in running] == [b"waited"] * sandbox.AT_ONCE
+        os.close(readers)
 
 
 def test_a_decoder_that_crashes_takes_nothing_with_it() -> None:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
+from branding.errors import DecoderBusy
 from branding.intake import MAX_BYTES
 from passes.store.tables import Image as ImageRow
 from passes.store.tables import Picture
@@ -118,3 +119,12 @@ def test_a_form_that_ends_early_is_told_what_is_missing(door: Door) -> None:
         "POST", "/images", data=b"--x\r\nContent-Disp", content_type="multipart/form-data"
     )
     assert faults(answer) >= {("/file", "missing"), ("/purpose", "missing")}
+
+
+def test_when_too_many_pictures_are_read_the_caller_hears_when_to_come_back(
+    service: Service,
+) -> None:
+    with service.app.test_request_context("/v1/images", method="POST"):
+        answer = service.app.make_response(service.app.handle_user_exception(DecoderBusy()))
+    assert (answer.status_code, answer.json["code"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == str(answer.json["retry_after_s"]) == "5"
