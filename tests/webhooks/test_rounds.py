@@ -17,7 +17,7 @@ from tests.passes.web.answers import problem
 from tests.webhooks.living import BUDGET, WINDOW, ScriptedCourier, Shop
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused
-from webhooks.rounds import MAX_ATTEMPTS, PAUSE, Counted
+from webhooks.rounds import GIVE_UP_AFTER, PAUSE, Counted
 
 SECOND = timedelta(seconds=1)
 OTHER_TYPE = "pass.com.example.other"
@@ -289,7 +289,8 @@ def test_a_line_given_up_can_be_sent_again(shop: Shop) -> None:
 def test_even_patience_ends(shop: Shop) -> None:
     shop.stamp(shop.member("aa"))
     with shop.database.writing() as session:
-        session.execute(update(Delivery).values(attempts=MAX_ATTEMPTS - 1))
+        since = shop.clock() - GIVE_UP_AFTER - timedelta(seconds=1)
+        session.execute(update(Delivery).values(waiting_since=since))
     assert shop.rounds(answering(aa=Later("busy"))).step() == Counted(refused=1)
     assert [seen["last_error"] for seen in given_up(shop)] == ["busy"]
 
