@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +109,23 @@ def is_alive(pid: int) -> bool:
 
 
 def free_ports(count: int = 4) -> int:
-    """The first of so many free ports in a row."""
-    for first in range(20_000, 32_000, 10):
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    raise AssertionError("no free ports")
+    """The first of so many free ports in a row, another one each time."""
+    while True:
+        with ExitStack() as probes:
+            first = _bound(probes, 0)
+            try:
+                for port in range(first + 1, first + count):
+                    _bound(probes, port)
+            except (OSError, OverflowError):
+                continue
+            return first
+
+
+def _bound(probes: ExitStack, port: int) -> int:
+    probe = probes.enter_context(socket.socket())
+    probe.bind(("127.0.0.1", port))
+    bound: int = probe.getsockname()[1]
+    return bound
 
 
 def downloaded(facts: dict[str, Any]) -> Package:
@@ -138,7 +145,7 @@ def test_a_newcomer_gets_links_that_answer_and_the_next_run_keeps_them(tmp_path:
         for name in ("join_url", "card_url", "docs_url"):
             assert requests.get(facts[name], timeout=30).status_code == 200, name
         google = requests.get(facts["google_url"], timeout=30, allow_redirects=False)
-        assert google.status_code == 302
+        assert google.status_code in {200, 302}  # a page says so until Google has the card
         package = downloaded(facts)
         assert package.document["serialNumber"] == facts["serial_number"]
         assert package.document["webServiceURL"] == f"http://127.0.0.1:{port}/apple"
