@@ -21,6 +21,8 @@ APART = 2.5  # contrast from which one colour of a logo shows on another
 COMFORT = 7.0  # WCAG 2.2, 1.4.6 (AAA): leaves room for a softer label
 SOFTEST = 0.35  # how far a label may stand back from the foreground towards the background
 
+Rgb = tuple[int, int, int]
+
 PAPER = Colour(247, 245, 240)
 INK = Colour(28, 28, 30)
 
@@ -56,11 +58,6 @@ def dominant_colours(picture: Picture | Image.Image, count: int = 6) -> tuple[Co
     return tuple(ranked[:count])
 
 
-def propose(dominant: Sequence[Colour]) -> Palette:
-    """A readable palette for a brand whose `dominant` colours are given, the strongest first."""
-    return complete(None, None, None, dominant)
-
-
 def complete(
     background: Colour | None,
     foreground: Colour | None,
@@ -94,23 +91,33 @@ def faults(palette: Palette) -> tuple[ContrastFault, ...]:
 
 def _areas(image: Image.Image) -> dict[Colour, int]:
     """The visible area of each colour; like ones are joined under the commonest of them."""
-    joined: dict[Colour, int] = {}
-    exact = _exact_areas(image).items()
-    for colour, area in sorted(exact, key=lambda item: (-item[1], item[0])):
-        alike = next((c for c in joined if dist(c.rgb, colour.rgb) < ALIKE), colour)
+    joined: dict[Rgb, int] = {}
+    for rgb, area in sorted(_shades(image).items(), key=lambda item: (-item[1], item[0])):
+        alike = next((other for other in joined if dist(other, rgb) < ALIKE), rgb)
         joined[alike] = joined.get(alike, 0) + area
-    return joined
+    return {Colour(*rgb): area for rgb, area in joined.items()}
 
 
-def _exact_areas(image: Image.Image) -> Counter[Colour]:
+def _shades(image: Image.Image) -> dict[Rgb, int]:
+    """The areas of colours that differ in their upper five bits, each told as its commonest one."""
+    exact = _exact_areas(image)
+    commonest: dict[Rgb, Rgb] = {}
+    areas: Counter[Rgb] = Counter()
+    for (red, green, blue), area in sorted(exact.items(), key=lambda item: (-item[1], item[0])):
+        shade = commonest.setdefault((red >> 3, green >> 3, blue >> 3), (red, green, blue))
+        areas[shade] += area
+    return areas
+
+
+def _exact_areas(image: Image.Image) -> Counter[Rgb]:
     thumbnail = image.convert("RGBA")
     thumbnail.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.NEAREST)  # invents no colour
-    areas: Counter[Colour] = Counter()
+    areas: Counter[Rgb] = Counter()
     for red, green, blue, alpha in zip(
         *(band.tobytes() for band in thumbnail.split()), strict=True
     ):
         if alpha:
-            areas[Colour(red, green, blue)] += alpha
+            areas[red, green, blue] += alpha
     return areas
 
 

@@ -1,3 +1,6 @@
+import random
+from itertools import chain
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +15,6 @@ from branding.palette import (
     complete,
     dominant_colours,
     faults,
-    propose,
 )
 
 GREEN = Colour.parse("#1f4d3a")
@@ -59,6 +61,18 @@ def test_transparent_parts_have_no_colour() -> None:
     assert dominant_colours(Image.new("RGBA", (10, 10))) == ()
 
 
+def test_grain_makes_no_further_colours_and_none_is_invented() -> None:
+    chance = random.Random(3)  # noqa: S311 - the same picture every time
+    pixels = [
+        tuple(min(255, channel + chance.randint(-9, 9)) for channel in (GREEN, CREAM)[n % 2].rgb)
+        for n in range(64 * 64)
+    ]
+    grainy = Image.frombytes("RGB", (64, 64), bytes(chain.from_iterable(pixels)))
+    found = dominant_colours(grainy)
+    assert len(found) == 2
+    assert {colour.rgb for colour in found} <= set(pixels)
+
+
 def test_no_more_colours_are_given_than_asked_for() -> None:
     rainbow = Image.linear_gradient("L").convert("HSV")
     rainbow = Image.merge("HSV", (rainbow.getchannel("V"), *[Image.new("L", (256, 256), 255)] * 2))
@@ -66,7 +80,7 @@ def test_no_more_colours_are_given_than_asked_for() -> None:
 
 
 def test_a_cream_and_green_logo_gives_cream_text_on_green() -> None:
-    palette = propose(dominant_colours(_logo(CREAM, GREEN)))
+    palette = complete(None, None, None, dominant_colours(_logo(CREAM, GREEN)))
     assert (palette.background, palette.foreground) == (GREEN, CREAM)
 
 
@@ -80,26 +94,26 @@ def test_a_cream_and_green_logo_gives_cream_text_on_green() -> None:
     ],
 )
 def test_a_logo_of_one_colour_stands_on_a_ground_that_shows_it(ink: Colour, ground: Colour) -> None:
-    palette = propose(dominant_colours(_logo(ink)))
+    palette = complete(None, None, None, dominant_colours(_logo(ink)))
     assert palette.background == ground
     assert contrast(ink, palette.background) >= 3
 
 
 def test_a_brand_without_any_picture_gets_dark_text_on_paper() -> None:
-    palette = propose(())
+    palette = complete(None, None, None, ())
     assert palette.background == PAPER
     assert palette.foreground == INK
 
 
 def test_the_label_stands_back_behind_the_values() -> None:
-    palette = propose((GREEN, CREAM))
+    palette = complete(None, None, None, (GREEN, CREAM))
     assert MIN_CONTRAST <= contrast(palette.label, GREEN) < contrast(palette.foreground, GREEN)
 
 
 @given(brands)
 @settings(max_examples=200, deadline=None)
 def test_whatever_the_brand_the_proposal_is_readable(dominant: list[Colour]) -> None:
-    assert faults(propose(dominant)) == ()
+    assert faults(complete(None, None, None, dominant)) == ()
 
 
 @given(perhaps, perhaps, perhaps, brands)
