@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import click
 from flask import Flask
@@ -30,6 +31,7 @@ from webhooks.couriers.google_rest import GoogleRest
 from webhooks.desks import AppleDesk
 from webhooks.google_desk import GoogleDesk
 from webhooks.google_keys import InsecureKeysUrl, RootKeys, fetch_keys
+from webhooks.google_reconcile import reconcile
 from webhooks.rounds import Rounds, Terms
 from webhooks.simulators.cli import simulate
 from webhooks.worker import Round, Worker
@@ -67,6 +69,11 @@ def compose(settings: Settings) -> Flask:
     return app
 
 
+def compose_parts() -> Parts:
+    """The parts of this environment; raises SettingsError, StaleSchema and CertificateError."""
+    return _parts(load_settings())
+
+
 def compose_worker() -> Worker:
     """The worker of this environment; raises SettingsError, StaleSchema and CertificateError."""
     settings = load_settings()
@@ -86,12 +93,23 @@ def compose_worker() -> Worker:
         retry_cap=timedelta(seconds=settings.retry_max_s),
     )
     rounds: list[Round] = [Rounds(parts.database, desk, now, terms)]
-    if isinstance(parts.google, GoogleIdentity):
-        rounds.append(_google_rounds(parts, parts.google, terms))
-    return Worker(parts.database, rounds, now, terms)
+    if not isinstance(parts.google, GoogleIdentity):
+        return Worker(parts.database, rounds, now, terms)
+    google = _google_courier(parts, parts.google)
+    rounds.append(_google_rounds(parts, parts.google, google, terms))
+    nightly = partial(reconcile, parts.database, google, parts.google.issuer_id, now)
+    return Worker(parts.database, rounds, now, terms, daily=[nightly])
 
 
-def _google_rounds(parts: Parts, identity: GoogleIdentity, terms: Terms) -> Round:
+def _google_rounds(
+    parts: Parts, identity: GoogleIdentity, courier: GoogleRest, terms: Terms
+) -> Round:
+    desk = GoogleDesk(courier, identity, parts.settings.public_url, parts.looks)
+    terms = replace(terms, batch=_GOOGLE_BATCH, doubt=_GOOGLE_DOUBT)
+    return Rounds(parts.database, desk, now, terms)
+
+
+def _google_courier(parts: Parts, identity: GoogleIdentity) -> GoogleRest:
     settings = parts.settings
     assert settings.google_service_account  # noqa: S101  # the identity was loaded from it
 
@@ -102,15 +120,12 @@ def _google_rounds(parts: Parts, identity: GoogleIdentity, terms: Terms) -> Roun
             wait_s = take(session, name, _GOOGLE_RATE_PER_S, _GOOGLE_BURST, now())
         time.sleep(wait_s)
 
-    courier = GoogleRest(
+    return GoogleRest(
         settings.google_service_account,
         api_url=settings.google_api_url,
         now=now,
         wait_for_turn=wait_for_turn,
     )
-    desk = GoogleDesk(courier, identity, settings.public_url, parts.looks)
-    terms = replace(terms, batch=_GOOGLE_BATCH, doubt=_GOOGLE_DOUBT)
-    return Rounds(parts.database, desk, now, terms)
 
 
 def _parts(settings: Settings) -> Parts:
@@ -170,7 +185,7 @@ def cli() -> None:
 
 cli.add_command(certs)
 cli.add_command(simulate)
-for command in (*commands.COMMANDS, *outside_commands(compose_worker)):
+for command in (*commands.COMMANDS, *outside_commands(compose_worker, compose_parts)):
     cli.add_command(command)
 
 if __name__ == "__main__":

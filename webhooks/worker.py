@@ -1,5 +1,5 @@
-"""The worker: a thread per courier, the fan-outs and the housekeeping. Any number of processes on
-any hosts; whatever happens to one of them, nothing is lost."""
+"""The worker: a thread per courier and daily job, the fan-outs and the housekeeping. Any number of
+processes on any hosts; whatever happens to one of them, nothing is lost."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -21,6 +21,7 @@ _GLANCE_S = 0.05
 _BREATH_S = 0.15  # between two batches of a fan-out, for stamps that wait for SQLite's one lock
 _TROUBLE_S = 1.0
 _HOUSEKEEPING_S = 60.0
+_DAY_S, _HOUR_S = 86_400.0, 3_600.0
 
 log = structlog.get_logger()
 
@@ -59,6 +60,11 @@ class Round(Protocol):
     def close(self) -> None: ...
 
 
+# Begins at once and is repeated every day; False: it did not succeed, again in an hour. It is told
+# how to ask whether it should end early.
+DailyJob = Callable[[Callable[[], bool]], bool]
+
+
 @dataclass(slots=True)
 class Worker:
     """All couriers of a process, until it is told to stop."""
@@ -67,6 +73,7 @@ class Worker:
     rounds: Sequence[Round]
     now: Clock
     terms: Terms
+    daily: Sequence[DailyJob] = ()
     stopping: Flag = field(default_factory=Flag)
 
     def run(self) -> None:
@@ -74,6 +81,7 @@ class Worker:
         threads = [
             threading.Thread(target=self._loop, args=(one,), name=one.name) for one in self.rounds
         ]
+        threads += [threading.Thread(target=self._repeat, args=(job,)) for job in self.daily]
         for thread in threads:
             thread.start()
         next_cleaning = monotonic()
@@ -98,6 +106,11 @@ class Worker:
                 log.info("told", courier=one.name, **counted.outcomes())
             else:
                 self.stopping.wait(_IDLE_S)
+
+    def _repeat(self, job: DailyJob) -> None:
+        while not self.stopping.is_set():
+            done = self._attempt(lambda: job(self.stopping.is_set))
+            self.stopping.wait(_DAY_S if done else _HOUR_S)
 
     def _attempt(self, step: Callable[[], object]) -> object:
         """One step, falsy after trouble: a database that does not answer is waited for.

@@ -4,7 +4,7 @@ An object exists at Google from its holder's first tap on, because ids can never
 Once it is saved it follows every change; an object nobody holds is brought up to date at the tap.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -117,6 +117,13 @@ def has_class(session: Session, program_id: str, now: datetime) -> bool:
     return sync == SYNCED
 
 
+def programs_at_google(session: Session) -> Sequence[str]:
+    """The programs whose class may be there, in the order of their ids."""
+    return session.scalars(
+        select(Program.id).where(Program.google_sync != NONE).order_by(Program.id)
+    ).all()
+
+
 def book_object(
     session: Session, pass_id: str, version: int, balance: str, now: datetime, *, notified: bool
 ) -> None:
@@ -152,16 +159,6 @@ def book_failure(session: Session, target: str, why: str) -> None:
         program = Program.id == target.removeprefix(CLASS)
         statement = update(Program).where(program).values(values)
     session.execute(statement.execution_options(synchronize_session=False))
-
-
-def mark_held(session: Session, pass_ids: Iterable[str], *, saved: bool) -> None:
-    """What a reconciliation with Google found: who holds an object now."""
-    session.execute(
-        update(Pass)
-        .where(Pass.id.in_(list(pass_ids)))
-        .values(google_saved=saved)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def forget_old_notices(session: Session, now: datetime) -> None:
