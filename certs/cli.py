@@ -11,7 +11,7 @@ from certs import development
 from certs.apple import Keyring, load_identities
 from certs.authority import Authority, apple_authority, load_authority
 from certs.errors import CertificateError
-from certs.files import read_passphrase
+from certs.files import passphrase_beside, read_passphrase
 from certs.google import GoogleIdentity, load_google_identity
 from certs.report import CertificateRow, report
 from certs.request import Imported, create_request, import_answer
@@ -145,6 +145,10 @@ def import_(
     click.echo(f"Stored   {imported.path}")
     click.echo(f"Signs    {identity.pass_type_identifier} of team {identity.team_identifier}")
     click.echo(f"Until    {identity.not_after:%Y-%m-%d}")
+    if imported.encrypted:
+        click.echo("\nThe key stays encrypted and its pass phrase is stored nowhere. The service")
+        click.echo("needs it: set PASSMINT_APPLE_PASSPHRASE, or PASSMINT_APPLE_PASSPHRASE_FILE to")
+        click.echo(f"a file that holds it, or write it into {passphrase_beside(imported.path)}")
     click.echo("\nNext: restart the service, which loads certificates when it starts.")
     click.echo("See all: passmint certs check")
 

@@ -45,7 +45,7 @@ def read_bundle(path: Path, passphrase: str | None) -> Bundle:
     passphrase_missing, passphrase_wrong.
     """
     data = read_bytes(path)
-    secret = _passphrase_beside(path) or passphrase
+    secret = _own_passphrase(path) or passphrase
     if is_pem(data):
         return _read_pem(data, secret, path.name)
     if path.suffix.lower() in PKCS12_SUFFIXES:
@@ -79,6 +79,11 @@ def read_passphrase(path: Path) -> str:
             "passphrase_unreadable",
             f"{path.name} is not UTF-8 text; write the pass phrase alone into it.",
         ) from error
+
+
+def passphrase_beside(path: Path) -> Path:
+    """Where the pass phrase of this one file may lie."""
+    return path.with_name(stem(path) + PASSPHRASE_SUFFIXES[0])
 
 
 def stem(path: Path) -> str:
@@ -116,7 +121,7 @@ def _write_and_rename(path: Path, data: bytes, mode: int) -> None:
         raise
 
 
-def _passphrase_beside(path: Path) -> str | None:
+def _own_passphrase(path: Path) -> str | None:
     for suffix in PASSPHRASE_SUFFIXES:
         beside = path.with_name(stem(path) + suffix)
         if beside.is_file():

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ _CURE = (
     "create a key of the service account in the Google Cloud console (IAM, Service Accounts, "
     "Keys, JSON) and use that file."
 )
+_ISSUER_ID = re.compile(r"[0-9]{1,20}")  # it is the part before the dot of every id we make
 _REQUIRED = ("client_email", "private_key", "private_key_id")
 
 
@@ -55,11 +57,11 @@ def load_google_identity(service_account: Path, issuer_id: str) -> GoogleIdentit
     Raises CertificateError: issuer_id_invalid, certificate_unreadable, service_account_invalid,
     key_unreadable.
     """
-    if not (issuer_id.isascii() and issuer_id.isdecimal()):
+    if not _ISSUER_ID.fullmatch(issuer_id):
         raise CertificateError(
             "issuer_id_invalid",
-            f"The Google issuer id {issuer_id!r} is not a number; copy it from the Google Pay & "
-            "Wallet Console (pay.google.com/business/console) into PASSMINT_GOOGLE_ISSUER_ID.",
+            f"The Google issuer id {issuer_id!r} is not a number of 1 to 20 digits; copy it from the "
+            "Google Pay & Wallet Console (pay.google.com/business/console) into PASSMINT_GOOGLE_ISSUER_ID.",
         )
     account = _read_account(service_account)
     key_id = account["private_key_id"]

@@ -46,10 +46,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """An identity that has passed every check, and the file it now lies in."""
+    """An identity that has passed every check, and the file it now lies in.
+
+    `encrypted` says that its key lies there encrypted: the service needs the pass phrase as well.
+    """
 
     identity: AppleIdentity
     path: Path
+    encrypted: bool
 
 
 def create_request(folder: Path, pass_type_identifier: str, passphrase: str | None) -> Request:
@@ -99,7 +103,17 @@ def import_answer(
     if request:
         request.key.unlink()
         request.upload.unlink()
-    return Imported(identity, path)
+    return Imported(identity, path, _is_encrypted(path))
+
+
+def _is_encrypted(path: Path) -> bool:
+    try:
+        read_bundle(path, None)
+    except CertificateError as error:
+        if error.code != "passphrase_missing":
+            raise
+        return True
+    return False
 
 
 def _requests_folder(folder: Path) -> Path:

@@ -78,6 +78,7 @@ def test_request_answer_import_and_check(run: Run, world: World, encoding: Encod
     assert key.stat().st_mode & 0o777 == 0o600
     apple_issues(world, encoding)
     imported = run("import pass.cer")
+    assert "PASSPHRASE" not in imported.output
     assert imported.exit_code == 0, imported.output
     assert f"{PASS_TYPE} of team {TEAM}" in imported.output
     (identity,) = stored()
@@ -101,7 +102,14 @@ def test_an_encrypted_request_stays_encrypted_and_asks_for_its_pass_phrase(
     imported = run("import pass.cer", keyboard=f"{PASSPHRASE}\n")
     assert imported.exit_code == 0, imported.output
     assert PASSPHRASE not in asked.output + imported.output
-    assert b"ENCRYPTED PRIVATE KEY" in stored()[0].read_bytes()
+    (path,) = stored()
+    assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
+    for place in (
+        "PASSMINT_APPLE_PASSPHRASE",
+        "PASSMINT_APPLE_PASSPHRASE_FILE",
+        f"{path.stem}.pass",
+    ):
+        assert place in imported.output
     locked = run("check")
     assert locked.exit_code == 1
     assert "no pass phrase is known" in locked.output
@@ -109,6 +117,8 @@ def test_an_encrypted_request_stays_encrypted_and_asks_for_its_pass_phrase(
     assert run("check --passphrase-file secret").exit_code == 0
     assert run("check", PASSMINT_APPLE_PASSPHRASE_FILE="secret").exit_code == 0
     assert run("check", PASSMINT_APPLE_PASSPHRASE=PASSPHRASE).exit_code == 0
+    path.with_suffix(".pass").write_text(PASSPHRASE, encoding="utf-8")
+    assert run("check").exit_code == 0
 
 
 def test_a_request_key_can_be_encrypted_by_a_file(run: Run) -> None:

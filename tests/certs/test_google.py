@@ -95,7 +95,9 @@ def test_an_account_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert caught.value.code == "certificate_unreadable"
 
 
-@pytest.mark.parametrize("issuer", ["", "BCR2DN", "3388 000", "-1", "3.5", "٣٣٨٨"])
+@pytest.mark.parametrize(
+    "issuer", ["", "BCR2DN", "3388 000", "-1", "3.5", "٣٣٨٨", "1" * 21, "3388\n"]
+)
 def test_an_issuer_id_that_is_no_number_is_told(world: World, put: Put, issuer: str) -> None:
     path = put("google.json", account(world))
     with pytest.raises(CertificateError, match="PASSMINT_GOOGLE_ISSUER_ID") as caught:
