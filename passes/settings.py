@@ -218,7 +218,7 @@ def _values(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
 
 def _content(name: str, path: str, faults: list[str]) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         faults.append(f"{name} names {path}, which cannot be read: {error}")
         return ""

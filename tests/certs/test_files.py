@@ -27,6 +27,12 @@ def test_a_failed_write_leaves_nothing_behind_and_is_told(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_space_at_the_end_belongs_to_the_pass_phrase(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b" two words \n")
+    assert read_passphrase(path) == " two words "
+
+
 @pytest.mark.parametrize("data", [b"two words", b"two words\n", b"two words\r\n"])
 def test_a_pass_phrase_file_may_end_its_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "secret"

@@ -82,6 +82,19 @@ def test_what_is_missing_is_named() -> None:
     assert faults({}) == ["PASSMINT_PUBLIC_URL is required", "PASSMINT_SECRET_KEY is required"]
 
 
+def test_of_a_file_only_the_line_end_is_left_out(tmp_path: Path) -> None:
+    phrase = tmp_path / "phrase"
+    phrase.write_bytes(b" two words \r\n")
+    settings = Settings.read(
+        {
+            "PASSMINT_PUBLIC_URL": "https://cards.example",
+            "PASSMINT_SECRET_KEY": SECRET,
+            "PASSMINT_APPLE_PASSPHRASE_FILE": str(phrase),
+        }
+    )
+    assert settings.apple_passphrase == SecretStr(" two words ")
+
+
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text(SECRET + "\n", encoding="utf-8")
