@@ -19,7 +19,7 @@ from passes.store.database import Database
 @click.command()
 def migrate() -> None:
     """Bring the database up to date. Safe to run on many hosts at once."""
-    database = _database()
+    database = open_database()
     try:
         revision = schema.migrate(database)
     except OperationalError as error:
@@ -49,7 +49,7 @@ def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...],
         raise click.UsageError("Give either --admin, or --merchant mer_… with --scope.")
     if merchant_id and not scopes:
         raise click.UsageError("Name at least one --scope, for example members:write.")
-    database = _database()
+    database = open_database()
     with database.writing() as session:
         try:
             owner = find_merchant(session, merchant_id).id if merchant_id else None
@@ -62,7 +62,7 @@ def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...],
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: id, owner, name, scopes. Secrets are not kept."""
-    with _database().reading() as session:
+    with open_database().reading() as session:
         for key in all_keys(session):
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "in force"
             owner = key.merchant_id or "operator"
@@ -74,14 +74,15 @@ def list_keys() -> None:
 def revoke(key_id: str) -> None:
     """Revoke a key, an operator's too: from the next request on it is refused."""
     try:
-        with _database().writing() as session:
+        with open_database().writing() as session:
             revoke_key(session, None, key_id, datetime.now(UTC))
     except NotFound as error:
         raise click.ClickException(error.detail) from error
     click.echo(f"{key_id} is revoked.")
 
 
-def _database() -> Database:
+def open_database() -> Database:
+    """The database of this environment, for a command that needs nothing else."""
     try:
         return Database(load_settings().database_url)
     except SettingsError as error:

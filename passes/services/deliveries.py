@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
-from passes.store.outbox import AT_ONCE, WAITING
+from passes.store.outbox import AT_ONCE, GAVE_UP, WAITING
 from passes.store.tables import Delivery, Pass, Registration
 
 _MAX_ROW = (1 << 63) - 1
@@ -30,7 +30,17 @@ def retry(session: Session, merchant_id: str | None, delivery_id: str) -> Delive
     )
     if row is None:
         raise NotFound("There is no such delivery; it may have been told meanwhile.")
-    row.state, row.due_at, row.attempts = WAITING, AT_ONCE, 0
+    return _renew(row)
+
+
+def retry_given_up(session: Session) -> int:
+    """All rows that were given up wait no longer; returns how many."""
+    rows = session.scalars(select(Delivery).where(Delivery.state == GAVE_UP).with_for_update())
+    return len([_renew(row) for row in rows])
+
+
+def _renew(row: Delivery) -> Delivery:
+    row.state, row.due_at, row.attempts, row.held = WAITING, AT_ONCE, 0, False
     row.version += 1
     return row
 

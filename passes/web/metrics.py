@@ -1,6 +1,7 @@
 """Figures for Prometheus. With several web processes they meet in PROMETHEUS_MULTIPROC_DIR."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -11,6 +12,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 from branding.cache import PieceCache
 from certs.apple import AppleIdentity
+from passes.store.outbox import Depth
 
 _SECONDS_PER_DAY = 86_400
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -43,8 +45,21 @@ def count_enrolment(source: str) -> None:
     _enrolments.labels(source).inc()
 
 
-def exposition(identities: Iterable[AppleIdentity], artwork: PieceCache, now: datetime) -> bytes:
-    """All figures in Prometheus' text format."""
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in the database; the same for whichever process is asked."""
+
+    depths: Sequence[Depth]
+    paused: Sequence[tuple[str, str]]  # courier and queue
+
+
+def exposition(
+    identities: Iterable[AppleIdentity],
+    artwork: PieceCache,
+    backlog: Backlog | None,
+    now: datetime,
+) -> bytes:
+    """All figures in Prometheus' text format; those of the backlog while the database answers."""
     registry = CollectorRegistry()
     if prometheus_values.ValueClass.__name__ == "MmapedValue":
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -52,6 +67,8 @@ def exposition(identities: Iterable[AppleIdentity], artwork: PieceCache, now: da
         registry.register(REGISTRY)
     registry.register(_Expiry(identities, now))
     registry.register(_Artwork(artwork))
+    if backlog:
+        registry.register(_Outbox(backlog, now))
     return generate_latest(registry)
 
 
@@ -72,6 +89,37 @@ class _Expiry(Collector):
             left = (identity.not_after - self._now).total_seconds() / _SECONDS_PER_DAY
             family.add_metric([identity.pass_type_identifier], left)
         yield family
+
+
+class _Outbox(Collector):
+    """What waits to be told, and what nobody will be told any more."""
+
+    def __init__(self, backlog: Backlog, now: datetime) -> None:
+        self._backlog = backlog
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        rows = GaugeMetricFamily(
+            "passmint_outbox_rows", "Deliveries in the outbox.", labels=["courier", "state"]
+        )
+        oldest = GaugeMetricFamily(
+            "passmint_outbox_oldest_seconds",
+            "How long the oldest change of each state has waited.",
+            labels=["courier", "state"],
+        )
+        for depth in self._backlog.depths:
+            rows.add_metric([depth.courier, depth.state], depth.rows)
+            if depth.oldest is not None:
+                waits_s = (self._now - depth.oldest).total_seconds()
+                oldest.add_metric([depth.courier, depth.state], max(waits_s, 0.0))
+        paused = GaugeMetricFamily(
+            "passmint_outbox_paused",
+            "Queues whose provider refuses everything.",
+            labels=["courier", "queue"],
+        )
+        for courier, queue in self._backlog.paused:
+            paused.add_metric([courier, queue], 1)
+        yield from (rows, oldest, paused)
 
 
 class _Artwork(Collector):

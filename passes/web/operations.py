@@ -9,6 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from certs.report import CertificateRow, report
 from passes.errors import NotFound, Unauthorized
+from passes.services.alarms import outbox_alarms
+from passes.store import outbox
 from passes.store.schema import StaleSchema, require_current
 from passes.web import metrics
 from passes.web.parts import Parts, parts
@@ -36,7 +38,7 @@ def ready() -> Response:
     document = {
         "status": "ready" if ok else "not ready",
         "checks": checks,
-        "warnings": _warnings(here, rows),
+        "warnings": [*_warnings(here, rows), *_alarms(here)],
     }
     return _document(document, HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -51,7 +53,8 @@ def figures() -> Response:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not hmac.compare_digest(given.encode(), expected.get_secret_value().encode()):
         raise Unauthorized("Send `Authorization: Bearer` with the metrics token.")
-    text = metrics.exposition(here.keyring.identities.values(), here.artwork, here.now())
+    identities = here.keyring.identities.values()
+    text = metrics.exposition(identities, here.artwork, _backlog(here), here.now())
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -83,6 +86,25 @@ def _warnings(here: Parts, rows: Sequence[CertificateRow]) -> list[str]:
     if here.authority.development:
         warnings.append("DEVELOPMENT AUTHORITY: real phones refuse every pass signed here.")
     return warnings
+
+
+def _alarms(here: Parts) -> list[str]:
+    """Of the outbox; a database that does not answer has been told already."""
+    try:
+        with here.database.reading() as session:
+            return list(outbox_alarms(session, here.now()))
+    except SQLAlchemyError:
+        return []
+
+
+def _backlog(here: Parts) -> metrics.Backlog | None:
+    try:
+        with here.database.reading() as session:
+            standing = outbox.pauses(session, here.now())
+            paused = [(pause.courier, pause.queue) for pause in standing]
+            return metrics.Backlog(outbox.depths(session), paused)
+    except SQLAlchemyError:
+        return None
 
 
 def _document(document: object, status: HTTPStatus) -> Response:

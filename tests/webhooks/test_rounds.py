@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from passes.services.fanout import BATCH, work_one_batch
 from passes.store import outbox
-from passes.store.tables import Delivery, Device, Member, Pass, QueuePause, Registration
+from passes.store.tables import Device, Member, Pass, QueuePause, Registration
 from passes.store.versions import newest_version
 from tests.conftest import Service
 from tests.passes.web.answers import problem
@@ -287,11 +287,12 @@ def test_a_line_given_up_can_be_sent_again(shop: Shop) -> None:
 
 
 def test_even_patience_ends(shop: Shop) -> None:
+    rounds = shop.rounds(answering(aa=Later("busy")))
     shop.stamp(shop.member("aa"))
-    with shop.database.writing() as session:
-        since = shop.clock() - GIVE_UP_AFTER - timedelta(seconds=1)
-        session.execute(update(Delivery).values(waiting_since=since))
-    assert shop.rounds(answering(aa=Later("busy"))).step() == Counted(refused=1)
+    shop.clock.forward(GIVE_UP_AFTER)
+    assert rounds.step() == Counted(later=1)
+    shop.clock.forward(timedelta(minutes=1))
+    assert rounds.step() == Counted(refused=1)
     assert [seen["last_error"] for seen in given_up(shop)] == ["busy"]
 
 
