@@ -60,8 +60,9 @@ def load_google_identity(service_account: Path, issuer_id: str) -> GoogleIdentit
     if not _ISSUER_ID.fullmatch(issuer_id):
         raise CertificateError(
             "issuer_id_invalid",
-            f"The Google issuer id {issuer_id!r} is not a number of 1 to 20 digits; copy it from the "
-            "Google Pay & Wallet Console (pay.google.com/business/console) into PASSMINT_GOOGLE_ISSUER_ID.",
+            f"The Google issuer id {issuer_id!r} is not a number of 1 to 20 digits; copy it from "
+            "the Google Pay & Wallet Console (pay.google.com/business/console) into "
+            "PASSMINT_GOOGLE_ISSUER_ID.",
         )
     account = _read_account(service_account)
     key_id = account["private_key_id"]
