@@ -24,9 +24,9 @@ CODES: dict[str, str] = {
         "No usable certificate for this pass type: run `passmint certs check` and follow its cure."
     ),
     "bad_request": "Correct the request; the documentation shows its form.",
+    "busy": "Too many pictures are being read just now: upload it again when Retry-After says.",
     "callback_refused": "Only fresh callbacks signed by Google for our issuer are taken: check the "
     "clock and PASSMINT_GOOGLE_ISSUER_ID.",
-    "busy": "Too many pictures are being read just now: upload it again when Retry-After says.",
     "code_unknown": "Read the code again; the card may be another merchant's.",
     "conflict": "The object's present state forbids this; read it again and decide anew.",
     "cooldown_active": "Wait `retry_after_s` seconds, or confirm when `can_override` is true.",
