@@ -15,8 +15,9 @@ from passes.errors import NotFound
 from passes.services import deliveries as outbox_lines
 from passes.services.trail import trail_of
 from passes.settings import SettingsError
+from passes.store.database import Database
 from passes.store.outbox import AT_ONCE, GAVE_UP
-from passes.store.schema import StaleSchema
+from passes.store.schema import StaleSchema, require_current
 from passes.store.tables import Delivery
 from passes.web.parts import Parts
 from webhooks.doctor import describe, examine, find_subject
@@ -71,7 +72,7 @@ def deliveries() -> None:
 @click.option("--gave-up", is_flag=True, help="Only what will not be tried again by itself.")
 def list_lines(*, gave_up: bool) -> None:
     """List the outbox, oldest first."""
-    with _explained(), open_database().reading() as session:
+    with _explained(), _database().reading() as session:
         state = GAVE_UP if gave_up else None
         rows = outbox_lines.list_deliveries(session, None, state, 0, _SHOWN + 1)
     for row in rows[:_SHOWN]:
@@ -89,7 +90,7 @@ def retry(*, delivery_id: str | None, gave_up: bool) -> None:
     """Try a delivery again at once, or all that were given up."""
     if gave_up == bool(delivery_id):
         raise click.UsageError("Give either an ID of `passmint deliveries list`, or --gave-up.")
-    with _explained(), open_database().writing() as session:
+    with _explained(), _database().writing() as session:
         count = 1
         if delivery_id:
             outbox_lines.retry(session, None, delivery_id)
@@ -120,6 +121,12 @@ def _explained() -> Iterator[None]:
         raise click.ClickException(error.detail) from error
     except SQLAlchemyError as error:
         raise click.ClickException("The database does not answer: is it running?") from error
+
+
+def _database() -> Database:
+    database = open_database()
+    require_current(database)
+    return database
 
 
 def _show_figures(port: int) -> None:

@@ -51,7 +51,10 @@ def examine(parts: Parts) -> Iterator[Finding]:
     """
     yield Finding("database", "good", parts.database.engine.url.get_backend_name())
     yield _public_url(parts.settings.public_url)
-    for row in report(parts.keyring, parts.authority, parts.google, parts.now()):
+    rows = report(parts.keyring, parts.authority, parts.google, parts.now())
+    if not any(row.kind in {"apple", "google"} for row in rows):
+        yield Finding("certificates", "bad", "None is loaded: see `passmint certs --help`.")
+    for row in rows:
         level = _LEVELS.get(row.state, "hint")
         left = "" if row.days_left is None else f"{row.days_left} days left"
         yield Finding(f"{row.kind} {row.identifier or row.file}", level, row.message or left)

@@ -3,13 +3,16 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
+from certs.apple import Keyring
 from passes.settings import SettingsError
 from passes.store.tables import Pass
 from passes.web.parts import Parts
@@ -127,6 +130,12 @@ def test_trouble_is_a_sentence_without_secrets(
     assert "hunter2" not in result.output
 
 
+def test_a_database_without_tables_is_told(run: Run, tmp_path: Path) -> None:
+    result = run("deliveries", "list", PASSMINT_DATABASE_URL=f"sqlite:///{tmp_path / 'new.db'}")
+    assert result.exit_code == 1
+    assert "`passmint migrate`" in result.output
+
+
 # --- doctor ---------------------------------------------------------------------------------------
 
 
@@ -176,6 +185,16 @@ def test_the_doctor_finds_a_sound_installation(run: Run) -> None:
     ):
         assert line in result.output
     assert "apple pass." in result.output
+
+
+def test_the_doctor_misses_certificates(shop: Shop) -> None:
+    bare = replace(shop.service.parts, keyring=Keyring({}, ()), google=None)
+    *_, doctor = outside_commands(
+        lambda: Worker(shop.database, (), shop.clock, Terms()), lambda: bare
+    )
+    result = CliRunner().invoke(doctor)
+    assert result.exit_code == 1
+    assert "BAD   certificates: None is loaded" in result.output
 
 
 def test_the_doctor_finds_what_keeps_updates_from_phones(shop: Shop, run: Run) -> None:
