@@ -69,7 +69,7 @@ class GoogleDesk:
         for notice in notices:
             _, _, name = notice.target.partition(":")
             if notice.kind == "loyaltyClass":
-                google_sync.book_class(session, name)
+                google_sync.book_class(session, name, now)
             else:
                 google_sync.book_object(
                     session, name, notice.version, notice.balance, now, notified=notice.notify

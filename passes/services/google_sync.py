@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from passes.store import outbox
-from passes.store.tables import Delivery, GoogleNotice, Pass, Program
+from passes.store.tables import Delivery, GoogleNotice, Pass, Program, QueuePause
 
 GOOGLE = "google"
 NONE, PENDING, SYNCED, FAILED = "none", "pending", "synced", "failed"
@@ -25,7 +25,10 @@ _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter o
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a pass stands at Google; `trouble` is why its delivery waits, if it was tried in vain."""
+    """How a pass stands at Google.
+
+    `trouble` is why its delivery waits, if it was tried in vain or nothing can be told at all.
+    """
 
     sync: str
     is_current: bool
@@ -44,15 +47,25 @@ def standing(session: Session, pass_id: str) -> Standing:
             Pass.google_saved,
             Delivery.last_error,
             Delivery.attempts,
+            Program.google_sync.label("class_sync"),
+            Program.google_error.label("class_error"),
+            QueuePause.why.label("halted"),
         )
+        .join(Program, Program.id == Pass.program_id)
         .outerjoin(
             Delivery, (Delivery.courier == GOOGLE) & (Delivery.target == literal(OBJECT) + Pass.id)
+        )
+        .outerjoin(
+            QueuePause,
+            (QueuePause.courier == Delivery.courier) & (QueuePause.queue == Delivery.queue),
         )
         .where(Pass.id == pass_id)
     ).one()
     current = row.google_sync == SYNCED and row.google_version == row.version
     in_vain = row.attempts is not None and row.attempts >= _IN_VAIN
-    trouble = row.last_error if in_vain else None
+    trouble = row.halted or (row.last_error if in_vain else None)
+    if row.google_sync == PENDING and row.class_sync == FAILED:
+        return Standing(FAILED, current, row.class_error, trouble, row.google_saved)
     return Standing(row.google_sync, current, row.google_error, trouble, row.google_saved)
 
 
@@ -110,11 +123,16 @@ def is_news(session: Session, pass_id: str, balance: str, now: datetime) -> bool
 
 
 def has_class(session: Session, program_id: str, now: datetime) -> bool:
-    """Whether the program's class has ever been taken; when not, it is put on its way."""
+    """Whether the program's class may be there; while it was never tried, it is put on its way.
+
+    A class that Google refused may be there in an older form, so its objects are tried.
+    """
     sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
-    if sync != SYNCED and not _waits(session, CLASS + program_id):
+    if sync in {SYNCED, FAILED}:
+        return True
+    if not _waits(session, CLASS + program_id):
         want_class(session, program_id, now)
-    return sync == SYNCED
+    return False
 
 
 def programs_at_google(session: Session) -> Sequence[str]:
@@ -140,8 +158,17 @@ def book_object(
         session.add(GoogleNotice(pass_id=pass_id, sent_at=now))
 
 
-def book_class(session: Session, program_id: str) -> None:
-    """Google has the program's class."""
+def book_class(session: Session, program_id: str, now: datetime) -> None:
+    """Google has the program's class. Objects it refused before may fit now and are tried again."""
+    refused = (Pass.program_id == program_id) & (Pass.google_sync == FAILED)
+    targets = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(refused)
+    outbox.enqueue(session, GOOGLE, targets, outbox.FAN_OUT, now)
+    session.execute(
+        update(Pass)
+        .where(refused)
+        .values(google_sync=PENDING, google_error=None)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         update(Program)
         .where(Program.id == program_id)

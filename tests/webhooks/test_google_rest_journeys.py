@@ -138,15 +138,21 @@ def test_many_workers_that_insert_the_same_object_at_once_all_succeed(
     assert outcomes == [{3: Synced(has_users=False)}] * 4
 
 
-@pytest.mark.parametrize(("review", "row"), [("hold", 40), ("reject", 41)])
+@pytest.mark.parametrize(
+    ("review", "row", "kind", "why"),
+    [
+        ("hold", 40, Later, f"{CLASS_ID} when it is approved"),
+        ("reject", 41, Refused, f"rejected {CLASS_ID}: see why in the Google Pay & Wallet console"),
+    ],
+)
 def test_a_card_waits_until_its_class_is_approved(
-    google: Google, courier: GoogleRest, review: str, row: int
+    google: Google, courier: GoogleRest, review: str, row: int, kind: type[Outcome], why: str
 ) -> None:
     google.panel.turn({"review": review})
     assert told(courier, [class_notice()]) == {0: Synced()}
     outcome = told(courier, [object_notice(row)])[row]
-    assert isinstance(outcome, Later)
-    assert f"{CLASS_ID} when it is approved" in outcome.why
+    assert isinstance(outcome, kind)
+    assert why in getattr(outcome, "why", "")
     google.panel.turn({"review": "approve"})
     told(courier, [class_notice()])
     assert told(courier, [object_notice(row)]) == {row: Synced(has_users=False)}

@@ -45,6 +45,7 @@ __all__ = ["GoogleRest", "Held", "Kind", "Message", "Unanswered", "Upsert"]
 
 _MOST_REQUESTS = 5  # for one notice: PATCH, INSERT and PATCH again, and a new token
 _LATE = Later("Its turn did not come in time: Google or the queue before it was slow.")
+_REJECTED = "see why in the Google Pay & Wallet console, then change the program's look"
 
 N = TypeVar("N", bound=Notice)
 
@@ -186,6 +187,8 @@ class GoogleRest:
         review = review_of(answer.document)
         if not answer.is_success or review == "approved":
             return None
+        if review == "rejected":
+            return Refused(f"Google rejected {class_id}: {_REJECTED}.")
         return Later(f"Google takes cards of {class_id} when it is approved; it is {review}.")
 
     def _is_known(self, message: Message, batch: "_Term") -> Outcome | None:
