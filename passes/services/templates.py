@@ -30,6 +30,7 @@ from passes.services.drafts import (
 )
 from passes.store.tables import Image, Template
 from passes.wallets import apple_rules, google_rules
+from passes.wallets.apple_document import MAX_ROW
 
 # Where each image stands in a draft → the column it is kept in.
 _IMAGES = {
@@ -41,7 +42,6 @@ _IMAGES = {
     ("strip", "stamp_off_id"): "stamp_off_id",
     ("strip", "reward_id"): "reward_id",
 }
-_MAX_ROW = 4  # storeCard: secondary and auxiliary fields share one row of four (HIG, Wallet)
 _CARD_LINK = "card"  # the key of the row that ends every back
 # Facts that make every field of our own appear.
 _TALKATIVE = MerchantFacts("M", "m@m.example", "+36 1 234 5678", "https://m.example", "1 M Street")
@@ -161,10 +161,10 @@ def _crowded_fields(draft: TemplateDraft) -> list[FieldFault]:
     own = _own_fields(draft)
     faults = []
     row = [*(fields.secondary or ()), *(fields.auxiliary or ()), *own.secondary, *own.auxiliary]
-    if len(row) > _MAX_ROW:
+    if len(row) > MAX_ROW:
         area = "auxiliary" if fields.auxiliary else "secondary"
         detail = (
-            f"secondary and auxiliary fields share one row of {_MAX_ROW}; "
+            f"secondary and auxiliary fields share one row of {MAX_ROW}; "
             "an area left out shows our own, an empty list shows none"
         )
         faults.append(FieldFault(f"/fields/{area}", "too_many_fields", detail))

@@ -9,7 +9,6 @@ wording of faults (see apple_rules).
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Annotated, Literal, Required, cast, get_args
 from urllib.parse import urlsplit
 
@@ -17,8 +16,10 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, with
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from passes.settings import is_loopback
 from passes.wallets.strict import STRICT, FreeJson, Moment, Otherwise, Text, Words
 
+_DANGEROUS_SCHEMES = {"about", "blob", "data", "file", "javascript", "vbscript"}
 MAX_ROW = 4  # secondary and auxiliary fields of a store card; Human Interface Guidelines: Wallet
 
 
@@ -170,17 +171,16 @@ class LegacyCode(_Code):
 def _reachable(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not (safe and host) or parts.path.rstrip("/").endswith("/v1"):
         raise ValueError
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _harmless(url: str) -> str:
+    if url.partition(":")[0].lower() in _DANGEROUS_SCHEMES:
+        raise ValueError
+    return url
 
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -192,7 +192,11 @@ Colour = Annotated[
 Link = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$"),
-    Otherwise("url_invalid", "Must be a URL with its scheme, in ASCII."),
+    AfterValidator(_harmless),
+    Otherwise(
+        "url_invalid",
+        "Must be a URL in ASCII with its scheme, but not javascript:, data: or file:.",
+    ),
 ]
 
 
