@@ -64,6 +64,11 @@ class FieldFault:
     detail: str
 
 
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) of these keys and indexes."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
 class Problem(Exception):
     """Something the caller can act on; `code` is one of CODES, `more` what a machine may want."""
 

@@ -1,6 +1,5 @@
 """Programs: what a merchant promises, and whether customers can join now."""
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import exists, select
@@ -29,12 +28,12 @@ def add_program(
     session: Session,
     merchant_id: str,
     draft: ProgramDraft,
-    pass_types: Collection[str],
+    only_pass_type: str | None,
     now: datetime,
 ) -> Program:
-    """A new program, not yet open. `pass_types` are those we hold certificates for."""
+    """A new program, not yet open. `only_pass_type` is taken when the draft names none."""
     program = Program(merchant_id=merchant_id, status=DRAFT, created_at=now)
-    pass_type = draft.pass_type_identifier or _only(pass_types)
+    pass_type = draft.pass_type_identifier or only_pass_type
     _fill(program, draft, _checked(session, program, draft, pass_type))
     session.add(program)
     _flush(session)
@@ -132,10 +131,6 @@ def _owns_template(session: Session, merchant_id: str, template_id: str) -> bool
 
 def _has_passes(session: Session, program: Program) -> bool:
     return bool(session.scalar(select(exists().where(Pass.program_id == program.id))))
-
-
-def _only(pass_types: Collection[str]) -> str | None:
-    return next(iter(pass_types)) if len(pass_types) == 1 else None
 
 
 def _flush(session: Session) -> None:

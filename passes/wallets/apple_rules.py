@@ -11,6 +11,7 @@ from typing import cast
 
 from branding.artwork import ICON_PT, LOGO_PT, SCALES, STRIP_PT
 from branding.piece import Piece
+from passes.errors import pointer
 from passes.wallets.apple_document import (
     BACK_FIELD,
     DOCUMENT,
@@ -20,7 +21,7 @@ from passes.wallets.apple_document import (
     fits_one_card,
 )
 from passes.wallets.faults import Fault
-from passes.wallets.strict import faults_in, pointer
+from passes.wallets.strict import faults_in
 
 _KEPT_OUT = {
     "relevantDate": "A day after its date a loyalty card would count as expired.",

@@ -3,15 +3,16 @@
 Not for: building the documents (google), texts that Google merely cuts when it shows them (lint).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from jsonschema import ValidationError
 
+from passes.errors import pointer
 from passes.wallets.faults import Fault
 from passes.wallets.google_schema import validator
 
-Kind = Literal["LoyaltyClass", "LoyaltyObject"]
+Kind = Literal["LoyaltyClass", "LoyaltyObject", "LoyaltyClass.patch", "LoyaltyObject.patch"]
 
 # A template's overrides may not touch what identifies a pass, what the service counts and what a
 # leaked link would need.
@@ -84,12 +85,15 @@ _SENTENCES = {
 }
 
 
-def faults(kind: Kind, body: Mapping[str, object]) -> tuple[Fault, ...]:
-    """Everything Google would refuse (or we never send) in a whole class or object; () is good.
+def faults(kind: Kind, body: Mapping[str, Any], *place: str) -> tuple[Fault, ...]:
+    """Everything Google would refuse (or we never send) in a class or object; () is good.
 
-    A few milliseconds per document; the first call of a process also compiles the schema.
+    A patch may leave out what a whole document needs. Pointers begin at `place`. A few milliseconds
+    per document; the first call of a process also compiles the schema.
     """
-    return _faults(kind, body)
+    errors = validator(kind).iter_errors(body)
+    found = (fault for error in errors for fault in _explained(error, place))
+    return tuple(sorted(dict.fromkeys(found), key=lambda fault: fault.pointer))
 
 
 def check_overrides(overrides: Mapping[str, object]) -> tuple[Fault, ...]:
@@ -106,28 +110,22 @@ def check_overrides(overrides: Mapping[str, object]) -> tuple[Fault, ...]:
                 found += _part_faults("object", "LoyaltyObject.patch", body)
             case _:
                 sentence = f"{part} is not known: the parts are class and object."
-                found.append(Fault(_pointer([part]), "unknown_key", sentence))
+                found.append(Fault(pointer(part), "unknown_key", sentence))
     return tuple(found)
 
 
-def _part_faults(part: str, definition: str, body: object) -> list[Fault]:
+def _part_faults(part: str, kind: Kind, body: object) -> list[Fault]:
     if not isinstance(body, Mapping):
-        return [Fault(_pointer([part]), "wrong_type", f"{part} is of the type object.")]
+        return [Fault(pointer(part), "wrong_type", f"{part} is of the type object.")]
     forbidden = [key for key in body if key in PROTECTED[part]]
     rest = {key: value for key, value in body.items() if key not in PROTECTED[part]}
     return [
         *(
-            Fault(_pointer([part, key]), "protected", f"{key} is set by the service: leave it out.")
+            Fault(pointer(part, key), "protected", f"{key} is set by the service: leave it out.")
             for key in forbidden
         ),
-        *_faults(definition, rest, (part,)),
+        *faults(kind, rest, part),
     ]
-
-
-def _faults(definition: str, body: Any, prefix: tuple[str, ...] = ()) -> tuple[Fault, ...]:
-    errors = validator(definition).iter_errors(body)
-    found = (fault for error in errors for fault in _explained(error, prefix))
-    return tuple(sorted(dict.fromkeys(found), key=lambda fault: fault.pointer))
 
 
 def _explained(error: ValidationError, prefix: tuple[str, ...]) -> Iterator[Fault]:
@@ -139,21 +137,17 @@ def _explained(error: ValidationError, prefix: tuple[str, ...]) -> Iterator[Faul
     match keyword:
         case "additionalProperties":
             for key in instance.keys() - schema["properties"].keys():
-                yield Fault(_pointer([*place, key]), code, f"Google knows no {key} here.")
+                yield Fault(pointer(*place, key), code, f"Google knows no {key} here.")
         case "required":
             for key in schema["required"]:
                 if key not in instance:
-                    yield Fault(_pointer([*place, key]), code, f"{key} is missing.")
+                    yield Fault(pointer(*place, key), code, f"{key} is missing.")
         case _:
             name = next((step for step in reversed(place) if isinstance(step, str)), "The document")
             rule = schema.get("x-rule") or _generic_rule(keyword, schema[keyword])
-            yield Fault(_pointer(place), code, f"{name} {rule}.")
+            yield Fault(pointer(*place), code, f"{name} {rule}.")
 
 
 def _generic_rule(keyword: str, value: object) -> str:
     listed = ", ".join(map(str, value)) if isinstance(value, list) else value
     return _SENTENCES[keyword].format(listed)
-
-
-def _pointer(steps: Sequence[str | int]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)

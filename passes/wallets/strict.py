@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, ErrorDetails, ValidationError
 from pydantic_core.core_schema import custom_error_schema
 
+from passes.errors import pointer
 from passes.wallets.faults import Fault
 
 Form = TypeVar("Form")
@@ -64,11 +65,6 @@ def faults_in(form: TypeAdapter[Form], document: Mapping[str, object]) -> tuple[
     except ValidationError as error:
         return tuple(_fault(one) for one in error.errors(include_input=False, include_url=False))
     return ()
-
-
-def pointer(*steps: str | int) -> str:
-    """The JSON pointer (RFC 6901) of these keys and indexes."""
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
 def _fault(details: ErrorDetails) -> Fault:

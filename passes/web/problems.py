@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntit
 
 from branding.errors import DecoderBusy, ImageRejected
 from certs.errors import SigningUnavailable
-from passes.errors import FieldFault, Invalid, Problem, Unauthorized
+from passes.errors import FieldFault, Invalid, Problem, Unauthorized, pointer
 from passes.web.pages import page, visitor_locale
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,7 +88,7 @@ def install(app: Flask) -> None:
 def faults_of(error: ValidationError) -> list[FieldFault]:
     """pydantic's findings as faults with JSON pointers; the values themselves are not repeated."""
     return [
-        FieldFault(_pointer(found["loc"]), _fault_code(found["type"]), _message(found["msg"]))
+        FieldFault(pointer(*found["loc"]), _fault_code(found["type"]), _message(found["msg"]))
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
@@ -195,10 +195,6 @@ def _frames(error: Exception) -> list[str]:
         frames.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return frames[-12:]
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
 
 
 def _fault_code(kind: str) -> str:

@@ -56,9 +56,10 @@ class ProgramView(BaseModel):
 def create(call: Call) -> Reply:
     """Create a program as a draft: nobody can join before it is activated."""
     draft = call.body(ProgramDraft)
-    pass_types = call.parts.keyring.identities.keys()
+    only = call.parts.keyring.only
+    pass_type = only.pass_type_identifier if only else None
     with call.parts.database.writing() as session:
-        program = programs.add_program(session, call.merchant_id, draft, pass_types, call.now)
+        program = programs.add_program(session, call.merchant_id, draft, pass_type, call.now)
     return _reply(call, program, HTTPStatus.CREATED)
 
 

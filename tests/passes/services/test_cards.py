@@ -154,7 +154,7 @@ def issue(
                 session, merchant.id, TemplateDraft.model_validate(look), now
             )
             draft = ProgramDraft.model_validate(offer | {"template_id": template.id})
-            program = programs.add_program(session, merchant.id, draft, ["pass.example"], now)
+            program = programs.add_program(session, merchant.id, draft, "pass.example", now)
             programs.change_status(program, programs.ACTIVE)
             session.flush()
             joined = enrollment.enrol(session, program, MemberDraft.model_validate(person), now)

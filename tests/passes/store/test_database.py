@@ -113,6 +113,7 @@ def test_a_url_in_the_style_of_hosting_services_is_understood(postgres_server: s
     rest = postgres_server.partition("://")[2]
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         database = Database(checked_database_url(f"{scheme}://{rest}"))
-        database.ping()
+        with database.reading() as session:
+            assert session.scalar(text("SELECT 1")) == 1
         assert database.engine.dialect.driver == "psycopg"
         database.dispose()
