@@ -47,7 +47,7 @@ def fill(database: Database, passes: int) -> None:
             name="Card", slug="scale", template_id=template.id, card_size=10,
             pass_type_identifier=PASS_TYPE,
         )  # fmt: skip
-        program = add_program(session, merchant.id, draft, [PASS_TYPE], NOW)
+        program = add_program(session, merchant.id, draft, PASS_TYPE, NOW)
         change_status(program, ACTIVE)
         mint_key(session, merchant.id, "scale", ["admin"], NOW)
     owner = {"m": merchant.id, "p": program.id, "t": PASS_TYPE, "s": int(NOW.timestamp())}
