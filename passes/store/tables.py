@@ -414,9 +414,9 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None]
     lease_version: Mapped[int | None]
     last_error: Mapped[str | None]
-
-
     doubt_until: Mapped[datetime | None]
+
+
 class QueuePause(Base):
     """A queue whose provider refuses everything until somebody mends what `why` names."""
 
