@@ -121,7 +121,7 @@ def shop(service: Service) -> dict[str, Any]:
         member = service.member(door, program, person=person, consents=consents)
         service.stamp(member, stamps)
         pages[name] = member["pass"]["urls"]["landing"].removeprefix(PUBLIC_URL)
-    return pages
+    return pages | {"moment": f"{pages['started']}/google"}
 
 
 @pytest.fixture
@@ -223,6 +223,6 @@ def test_whoever_uses_the_keyboard_sees_where_they_are(
 def test_no_page_complains_in_the_console(page: Page, origin: str, shop: dict[str, Any]) -> None:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
-    for name in ("join", "started", "ready", "manual"):
+    for name in ("join", "started", "ready", "moment", "manual"):
         page.goto(origin + shop[name])
     assert complaints == []

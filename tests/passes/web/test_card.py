@@ -185,10 +185,6 @@ def test_the_browser_of_an_app_gets_the_way_out(service: Service, issue: Issue) 
     assert "This browser cannot add cards" not in read(service, path, IPHONE)
 
 
-def test_the_page_is_honest_about_google(service: Service, issue: Issue) -> None:
-    assert "once this card has been registered with Google" in read(service, issue(), ANDROID)
-
-
 @pytest.mark.parametrize(("google", "user_agent"), [(True, ANDROID), (False, IPHONE)])
 def test_a_missing_wallet_leaves_a_sentence_and_the_card(
     service: Service, issue: Issue, google: bool, user_agent: str
@@ -211,13 +207,6 @@ def test_a_missing_wallets_door_is_a_page(
     assert "is not available just now" in page.text
     code = "google_unavailable" if google else "apple_signing_unavailable"
     assert client.get(address).json["code"] == code
-
-
-def test_the_google_door_leads_to_the_save_link(service: Service, issue: Issue) -> None:
-    answer = service.client.get(f"{issue()}/google")
-    assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("https://pay.google.com/gp/v/save/ey")
-    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_the_apple_door_gives_the_package(service: Service, issue: Issue) -> None:
