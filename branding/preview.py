@@ -141,6 +141,10 @@ class Sheet:
             rtl=self.rtl,
         )
 
+    def width(self, text: str, size: float, weight: Weight = 400) -> float:
+        """How many points `write` takes: letters stand on whole pixels, so the scale counts."""
+        return typeface.width(text, size * self.scale, weight) / self.scale
+
     def paste(self, picture: Image.Image, x: float, y: float) -> None:
         """An RGBA picture in its own pixels; x and y in points."""
         left = round(x * self.scale)
@@ -170,7 +174,7 @@ def _draw_header_field(
 ) -> float:
     """Draws at the far side, before what is taken; says how many points it took."""
     value = str(field.value)
-    needed = max(typeface.width(field.label.upper(), 10.5, 600), typeface.width(value, 20, 400))
+    needed = max(sheet.width(field.label.upper(), 10.5, 600), sheet.width(value, 20))
     room = min(needed + 1, most - _HEADER_GAP)
     x = CARD_PT - _MARGIN - taken
     sheet.write((x, 24), field.label.upper(), 10.5, brand.label, room=room, weight=600, anchor="rs")

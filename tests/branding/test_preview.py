@@ -113,3 +113,10 @@ def test_a_card_without_stamps_shows_its_picture_under_the_primary_value():
     image = picture(face, brand).convert("RGB")
     assert len(image.crop((0, 132, 750, 420)).getcolors(999_999) or []) > 10_000
     assert picture(replace(face, primary=()), brand).tobytes() != picture(face, brand).tobytes()
+
+
+@pytest.mark.parametrize("width", [375, 600, 750])
+def test_a_short_header_is_not_cut_at_any_width(width: int):
+    label = "Razítka"
+    whole, cut = (Face(header=(Field(label, value),)) for value in ("6 z 10", "6 z…"))
+    assert draw_card(whole, GREEN, width) != draw_card(cut, GREEN, width)
