@@ -27,7 +27,8 @@ _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter o
 class Standing:
     """How a pass stands at Google.
 
-    `trouble` is why its delivery waits, if it was tried in vain or nothing can be told at all.
+    `sync` is pending also while a change of a synced object is on its way. `trouble` is why its
+    delivery waits, if it was tried in vain or nothing can be told at all.
     """
 
     sync: str
@@ -64,9 +65,12 @@ def standing(session: Session, pass_id: str) -> Standing:
     current = row.google_sync == SYNCED and row.google_version == row.version
     in_vain = row.attempts is not None and row.attempts >= _IN_VAIN
     trouble = row.halted or (row.last_error if in_vain else None)
-    if row.google_sync == PENDING and row.class_sync == FAILED:
-        return Standing(FAILED, current, row.class_error, trouble, row.google_saved)
-    return Standing(row.google_sync, current, row.google_error, trouble, row.google_saved)
+    sync, error = row.google_sync, row.google_error
+    if sync == PENDING and row.class_sync == FAILED:
+        sync, error = FAILED, row.class_error
+    elif sync == SYNCED and not current and row.attempts is not None:
+        sync = PENDING
+    return Standing(sync, current, error, trouble, row.google_saved)
 
 
 def want_object(session: Session, pass_id: str, now: datetime) -> None:
@@ -74,7 +78,8 @@ def want_object(session: Session, pass_id: str, now: datetime) -> None:
 
     Asking again while it is on its way changes nothing.
     """
-    if standing(session, pass_id).sync == PENDING and _waits(session, OBJECT + pass_id):
+    sync = session.scalar(select(Pass.google_sync).where(Pass.id == pass_id))
+    if sync == PENDING and _waits(session, OBJECT + pass_id):
         return
     session.execute(
         update(Pass).where(Pass.id == pass_id).values(google_sync=PENDING, google_error=None)

@@ -41,8 +41,6 @@ DOUBT = timedelta(minutes=10)
 _RULES: dict[str, Kind] = {"loyaltyClass": "LoyaltyClass", "loyaltyObject": "LoyaltyObject"}
 _PREFIX = "/walletobjects/v1/"
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 
 @dataclass
 class World:
@@ -278,7 +276,9 @@ def test_a_stamp_is_one_patch_that_notifies_and_the_fourth_of_a_day_is_silent(
         push = world.stamp(member)
         is_loud = turn < 3
         assert push == {"apple": "none", "google": "queued", "notified": is_loud}
+        assert world.at_google(member)["sync"] == "pending"
         world.work()
+        assert world.at_google(member)["sync"] == "synced"
         [patch] = world.told()
         assert patch.method == "PATCH"
         assert isinstance(patch.body, dict)
