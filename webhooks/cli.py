@@ -1,7 +1,7 @@
 """Commands for what is said to the outside: the worker, what waits to be told, and the doctor."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,10 +20,14 @@ from passes.store.outbox import AT_ONCE, GAVE_UP
 from passes.store.schema import StaleSchema, require_current
 from passes.store.tables import Delivery
 from passes.web.parts import Parts
+from webhooks import google_doctor
 from webhooks.doctor import describe, examine, find_subject
+from webhooks.google_reach import Finding
+from webhooks.google_setup import google_setup
 from webhooks.worker import Worker
 
 _SHOWN = 200
+_GOOGLE = "google"
 _MARKS = {"good": "ok   ", "hint": "look ", "bad": "BAD  "}
 
 
@@ -47,16 +51,19 @@ def outside_commands(
         run(composed)
 
     @click.command()
-    @click.argument("subject", required=False, metavar="[PASS_ID]")
+    @click.argument("subject", required=False, metavar="[PASS_ID|google]")
     def doctor(subject: str | None) -> None:
         """Tell what keeps a pass, or all of them, from being updated.
 
         PASS_ID is an id (pas_…) or a serial number; without one the installation is examined.
+        `google` asks Google what it thinks of account, classes, save link, pictures and callback.
         """
         with _explained():
             parts = compose_parts()
             if subject is None:
-                _examine(parts)
+                _report(examine(parts))
+            elif subject == _GOOGLE:
+                _report(_ask_google(parts))
             else:
                 _describe(parts, subject)
 
@@ -145,11 +152,23 @@ def _describe(parts: Parts, subject: str) -> None:
     click.echo("\n".join(lines))
 
 
-def _examine(parts: Parts) -> None:
-    findings = tuple(examine(parts))
+def _ask_google(parts: Parts) -> Iterable[Finding]:
+    setup = google_setup(parts)
+    if setup is None:
+        raise click.ClickException(
+            "No Google account is configured: set PASSMINT_GOOGLE_SERVICE_ACCOUNT and "
+            "PASSMINT_GOOGLE_ISSUER_ID, as docs/google.md tells."
+        )
+    return google_doctor.examine(setup, parts.now)
+
+
+def _report(findings: Iterable[Finding]) -> None:
+    """Every finding on a line; the command fails when something is bad."""
+    levels = set()
     for finding in findings:
         click.echo(f"{_MARKS[finding.level]} {finding.subject}: {finding.text}")
-    if any(finding.level == "bad" for finding in findings):
+        levels.add(finding.level)
+    if "bad" in levels:
         raise click.exceptions.Exit(1)
 
 
