@@ -62,7 +62,7 @@ class GoogleDesk:
             except NotFound:
                 pointless.append(row.id)
             except _NotYet as reason:
-                too_early.append(Retry(row.id, now + _SOON, str(reason)))
+                too_early.append(Retry(row.id, reason.until or now + _SOON, str(reason)))
         return Prepared(tuple(notices), tuple(pointless), tuple(too_early))
 
     def book_delivered(self, session: Session, notices: Sequence[Telling], now: datetime) -> None:
@@ -92,9 +92,9 @@ class GoogleDesk:
 
     def _object(self, session: Session, row: Claimed, pass_id: str, now: datetime) -> Telling:
         card = card_of_pass(session, self._looks, pass_id)
-        look = card.look
-        if not google_sync.has_class(session, look.version.program_id, now):
-            raise _NotYet("waits for the program's class")
+        look_again = google_sync.wait_for_class(session, pass_id, now)
+        if look_again is not None:
+            raise _NotYet("waits for the program's class", look_again)
         facts = self._object_facts(session, card)
         body = _whole(_OBJECT_FIELDS, google.object_json(card.face(), facts))
         balance = card.face().balance.value
@@ -153,4 +153,8 @@ def _whole(fields: Sequence[str], body: Mapping[str, object]) -> dict[str, objec
 
 
 class _NotYet(Exception):
-    """Something this row needs is on its way."""
+    """Something this row needs is on its way; `until` is when to look again, None for soon."""
+
+    def __init__(self, why: str, until: datetime | None = None) -> None:
+        super().__init__(why)
+        self.until = until

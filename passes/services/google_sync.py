@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from passes.store import outbox
 from passes.store.tables import Delivery, GoogleNotice, Pass, Program, QueuePause
@@ -21,6 +21,7 @@ OBJECT, CLASS = "object:", "class:"
 NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
 _DAY = timedelta(hours=24)
 _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
+_SOON = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Standing:
 
 
 def standing(session: Session, pass_id: str) -> Standing:
+    parent = aliased(Delivery)
     row = session.execute(
         select(
             Pass.google_sync,
@@ -51,10 +53,16 @@ def standing(session: Session, pass_id: str) -> Standing:
             Program.google_sync.label("class_sync"),
             Program.google_error.label("class_error"),
             QueuePause.why.label("halted"),
+            parent.last_error.label("class_trouble"),
+            parent.attempts.label("class_attempts"),
         )
         .join(Program, Program.id == Pass.program_id)
         .outerjoin(
             Delivery, (Delivery.courier == GOOGLE) & (Delivery.target == literal(OBJECT) + Pass.id)
+        )
+        .outerjoin(
+            parent,
+            (parent.courier == GOOGLE) & (parent.target == literal(CLASS) + Pass.program_id),
         )
         .outerjoin(
             QueuePause,
@@ -63,9 +71,10 @@ def standing(session: Session, pass_id: str) -> Standing:
         .where(Pass.id == pass_id)
     ).one()
     current = row.google_sync == SYNCED and row.google_version == row.version
-    in_vain = row.attempts is not None and row.attempts >= _IN_VAIN
-    trouble = row.halted or (row.last_error if in_vain else None)
     sync, error = row.google_sync, row.google_error
+    trouble = row.halted or _in_vain(row.last_error, row.attempts)
+    if row.google_version is None:  # it waits for its class
+        trouble = trouble or _in_vain(row.class_trouble, row.class_attempts)
     if sync == PENDING and row.class_sync == FAILED:
         sync, error = FAILED, row.class_error
     elif sync == SYNCED and not current and row.attempts is not None:
@@ -127,17 +136,28 @@ def is_news(session: Session, pass_id: str, balance: str, now: datetime) -> bool
     return changed and row.google_saved and may_notify(session, pass_id, now)
 
 
-def has_class(session: Session, program_id: str, now: datetime) -> bool:
-    """Whether the program's class may be there; while it was never tried, it is put on its way.
+def wait_for_class(session: Session, pass_id: str, now: datetime) -> datetime | None:
+    """When to look again for the class of a pass's object; None when it may be there.
 
-    A class that Google refused may be there in an older form, so its objects are tried.
+    A class that was never tried is put on its way. One that Google refused may be there in an older
+    form, and what was once at Google stays there: such objects wait for nothing.
     """
-    sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
-    if sync in {SYNCED, FAILED}:
-        return True
-    if not _waits(session, CLASS + program_id):
-        want_class(session, program_id, now)
-    return False
+    row = session.execute(
+        select(Pass.google_version, Program.id, Program.google_sync, Delivery.due_at)
+        .join(Program, Program.id == Pass.program_id)
+        .outerjoin(
+            Delivery,
+            (Delivery.courier == GOOGLE)
+            & (Delivery.target == literal(CLASS) + Program.id)
+            & (Delivery.state == outbox.WAITING),
+        )
+        .where(Pass.id == pass_id)
+    ).one()
+    if row.google_version is not None or row.google_sync in {SYNCED, FAILED}:
+        return None
+    if row.due_at is None:
+        want_class(session, row.id, now)
+    return max(row.due_at or now, now) + _SOON
 
 
 def programs_at_google(session: Session) -> Sequence[str]:
@@ -195,6 +215,10 @@ def book_failure(session: Session, target: str, why: str) -> None:
 
 def forget_old_notices(session: Session, now: datetime) -> None:
     session.execute(delete(GoogleNotice).where(GoogleNotice.sent_at < now - _DAY))
+
+
+def _in_vain(why: str | None, attempts: int | None) -> str | None:
+    return why if attempts is not None and attempts >= _IN_VAIN else None
 
 
 def _waits(session: Session, target: str) -> bool:

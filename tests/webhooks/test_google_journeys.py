@@ -138,7 +138,11 @@ class World:
             mine = select(Delivery).where(Delivery.courier == "google")
             return list(session.scalars(mine.order_by(Delivery.id)))
 
-    def fan_out(self) -> None:
+    def restyle(self) -> None:
+        """The program has a new look, and all its cards are to follow."""
+        path = f"/templates/{self.program['template_id']}"
+        answer = self.door.patch(path, {"colors": {"background": "#7a1f3d"}})
+        assert answer.status_code == 200, answer.text
         while True:
             with self.service.parts.database.writing() as session:
                 if work_one_batch(session, self.clock()) is None:
@@ -335,10 +339,7 @@ def test_a_void_pass_is_inactive_at_google(world: World) -> None:
 def test_a_new_look_is_one_patch_of_the_class_and_the_objects_follow(world: World) -> None:
     member = world.saved()
     unsaved = world.member()
-    template = world.program["template_id"]
-    answer = world.door.patch(f"/templates/{template}", {"colors": {"background": "#7a1f3d"}})
-    assert answer.status_code == 200, answer.text
-    world.fan_out()
+    world.restyle()
     world.work()
     [patch] = world.told(path="loyaltyClass")
     assert isinstance(patch.body, dict)
@@ -371,6 +372,34 @@ def test_while_google_is_down_the_card_stays_usable_and_all_converges(world: Wor
     assert world.rows() == []
 
 
+def test_the_very_first_tap_while_google_is_down_waits_without_a_storm(world: World) -> None:
+    member = world.member()
+    world.google.script.add(Rule(answer="status", path=_PREFIX, status=503, retry_after=30))
+    world.tap(member)
+    for _ in range(3):
+        world.work()
+        world.clock.forward(timedelta(seconds=30))
+    assert "Google is slow just now" in world.tap(member).text
+    assert "503" in world.at_google(member)["error"]
+    assert len(world.told()) == 3
+    [waiting] = [row for row in world.rows() if row.target.startswith("object:")]
+    [parent] = [row for row in world.rows() if row.target.startswith("class:")]
+    assert waiting.due_at == parent.due_at + timedelta(seconds=1)
+    world.google.script.clear()
+    world.clock.forward(timedelta(seconds=30))
+    world.work()
+    assert world.tap(member).status_code == 302
+
+
+def test_objects_follow_stamps_while_their_class_cannot_be_told(world: World) -> None:
+    member = world.saved()
+    world.google.script.add(Rule(answer="status", path="loyaltyClass", status=503))
+    world.restyle()
+    world.stamp(member)
+    world.work()
+    assert world.balance(member) == "1/10"
+
+
 def test_without_permission_the_queue_stands_still_and_says_how_to_mend_it(world: World) -> None:
     member = world.saved()
     world.google.panel.turn({"account_linked": False})
@@ -401,9 +430,7 @@ def test_a_rejected_class_is_seen_at_the_pass_and_a_new_look_heals_it(world: Wor
     assert page.status_code == 503
     assert "does not take this card" in page.text
     world.google.panel.turn({"review": "approve"})
-    template = world.program["template_id"]
-    world.door.patch(f"/templates/{template}", {"colors": {"background": "#7a1f3d"}})
-    world.fan_out()
+    world.restyle()
     world.work()
     assert world.tap(member).status_code == 302
 

@@ -16,7 +16,8 @@ from passes.store.rate import take
 from passes.wallets.google import class_json, object_json, resource_id
 from tests.passes.wallets.google_cards import class_facts, face, object_facts
 from webhooks.couriers.google_answers import Slower, Synced
-from webhooks.couriers.google_rest import GoogleRest, Held, Message, Notice, Upsert
+from webhooks.couriers.google_requests import Notice
+from webhooks.couriers.google_rest import GoogleRest, Held, Message, Upsert
 from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
 from webhooks.simulators.google_script import Rule
 from webhooks.simulators.google_server import Google, running_google
@@ -68,14 +69,14 @@ def make(google: Google, minted: Path) -> Iterator[Callable[..., GoogleRest]]:
     with ExitStack() as stack:
 
         def courier(
-            wait_for_turn: Callable[[], None] = lambda: None, **options: float
+            wait_for_turn: Callable[[], None] = lambda: None, timeout_s: float = 10.0
         ) -> GoogleRest:
             made = GoogleRest(
                 minted,
                 api_url=google.url,
                 now=now,
                 wait_for_turn=wait_for_turn,
-                **options,
+                timeout_s=timeout_s,
             )
             return stack.enter_context(closing(made))
 
