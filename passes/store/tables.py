@@ -396,7 +396,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("courier", "target"),
-        Index(None, "courier", "state", "priority", "due_at"),
+        Index(None, "courier", "state", "priority", "due_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(_ROW_NUMBER, primary_key=True)

@@ -35,8 +35,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_deliveries_courier_state_priority_due_at"),
-            ["courier", "state", "priority", "due_at"],
+            batch_op.f("ix_deliveries_courier_state_priority_due_at_id"),
+            ["courier", "state", "priority", "due_at", "id"],
             unique=False,
         )
 
@@ -245,6 +245,6 @@ def downgrade() -> None:
     op.drop_table("pass_type_counters")
     op.drop_table("devices")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_deliveries_courier_state_priority_due_at"))
+        batch_op.drop_index(batch_op.f("ix_deliveries_courier_state_priority_due_at_id"))
 
     op.drop_table("deliveries")
