@@ -1,11 +1,11 @@
 """What became of one notice: values, matched in one place by the worker.
 
-    Delivered            the provider took it
-    Gone(since)          the target no longer exists: forget it, unless it was renewed after `since`
-    Later(after_s, why)  try this one again, not before `after_s` seconds (None: the usual back-off)
-    Refused(why)         it will never be taken; give the row up where people can see it
-    Halted(why)          nothing of this queue can be taken now (a certificate is refused, say):
-                         pause the queue and raise an alarm; the row waits
+Delivered            the provider took it
+Gone(since)          the target no longer exists: forget it, unless it was renewed after `since`
+Later(after_s, why)  try this one again, not before `after_s` seconds (None: the usual back-off)
+Refused(why)         it will never be taken; give the row up where people can see it
+Halted(why)          nothing of this queue can be taken now (a certificate is refused, say):
+                     pause the queue and raise an alarm; the row waits
 """
 
 from dataclasses import dataclass
