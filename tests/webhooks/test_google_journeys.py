@@ -20,6 +20,7 @@ from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
 from passes.services import phones
 from passes.services.fanout import work_one_batch
+from passes.store import outbox
 from passes.store.tables import Delivery
 from passes.wallets.google_rules import Kind, faults
 from passes.web.parts import Parts
@@ -472,6 +473,35 @@ def test_a_patch_that_arrives_late_has_not_the_last_word(world: World) -> None:
     assert quick.step() == Counted(delivered=1)
     assert world.balance(member) == "2/10"
     assert world.rows() == []
+
+
+def test_what_a_worker_sent_before_it_died_is_told_once_more(world: World) -> None:
+    member = world.saved()
+    world.stamp(member)
+    lease = timedelta(seconds=60)
+    with world.service.parts.database.writing() as session:
+        assert outbox.claim(session, "google", "own_dead", 9, world.clock(), lease)
+    assert world.rounds.step() is None
+    world.clock.forward(lease)
+    assert world.rounds.step() == Counted(delivered=1)
+    world.forget()
+    world.clock.forward(DOUBT)
+    assert world.rounds.step() == Counted(delivered=1)
+    [again] = world.told("PATCH")
+    assert isinstance(again.body, dict)
+    assert "notifyPreference" not in again.body
+    assert world.rows() == []
+
+
+def test_a_google_that_wants_less_is_left_alone_as_long_as_it_says(world: World) -> None:
+    member = world.saved()
+    world.google.script.add(Rule(answer="status", path=_PREFIX, status=429, retry_after=30, next=1))
+    world.stamp(member)
+    assert world.rounds.step() == Counted(later=1)
+    world.stamp(member)  # a change does not cut the wait short
+    assert world.work(seconds=29) == []
+    world.work()
+    assert world.balance(member) == "2/10"
 
 
 def test_phones_with_apple_wallet_are_told_while_google_keeps_silent(world: World) -> None:

@@ -479,7 +479,7 @@ def test_what_is_due_is_found_by_the_index(box: Box) -> None:
         )
         plan = session.connection().exec_driver_sql(
             f"EXPLAIN QUERY PLAN {compiled}",
-            tuple(compiled.params[n] for n in compiled.positiontup),
+            tuple(compiled.params[n] for n in compiled.positiontup or ()),
         )
         steps = [row[-1] for row in plan]
     assert any("courier=? AND state=? AND priority=? AND due_at<?" in step for step in steps), steps
