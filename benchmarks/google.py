@@ -40,14 +40,18 @@ _OBJECT = {
 
 def measure(rounds: int = 15, seconds: float = 0.5) -> dict[str, Pace]:
     """Both clients' paces, with the sink on the other core."""
-    with tempfile.TemporaryDirectory() as folder, _sink() as url:
-        key_file = _key_file(Path(folder), url)
-        with _courier(key_file, url) as courier, _bare(url) as bare:
-            return race({OURS: courier, BARE: bare}, rounds, seconds)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        google_sink() as url,
+        _courier(key_file(Path(folder), url), url) as courier,
+        _bare(url) as bare,
+    ):
+        return race({OURS: courier, BARE: bare}, rounds, seconds)
 
 
 @contextmanager
-def _sink() -> Iterator[str]:
+def google_sink() -> Iterator[str]:
+    """The address of a Google that takes everything, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.google_sink"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -60,16 +64,17 @@ def _sink() -> Iterator[str]:
             process.stdin.close()
 
 
-def _key_file(folder: Path, url: str) -> Path:
+def key_file(folder: Path, url: str) -> Path:
+    """A service account whose tokens come from this address."""
     path = mint_google(folder)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"token_uri": f"{url}/token"}))
     return path
 
 
 @contextmanager
-def _courier(key_file: Path, url: str) -> Iterator[Contestant]:
+def _courier(account: Path, url: str) -> Iterator[Contestant]:
     courier = GoogleRest(
-        key_file, api_url=url, now=lambda: datetime.now(UTC), wait_for_turn=lambda: None
+        account, api_url=url, now=lambda: datetime.now(UTC), wait_for_turn=lambda: None
     )
     notices = [_notice(row) for row in range(BATCH)]
 
