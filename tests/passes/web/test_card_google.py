@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -158,6 +159,20 @@ def test_a_slow_google_is_told_and_asked_for_less_often(tap: Tap) -> None:
     assert answer.headers["Refresh"] == "10"
     assert "Google answered" not in answer.text
     assert tap.at_google["error"] == "Google answered 503"
+
+
+def test_a_queue_that_stands_still_is_told_at_once(tap: Tap) -> None:
+    tap()
+    now = tap.service.parts.now()
+    with tap.service.parts.database.writing() as session:
+        until = now + timedelta(minutes=5)
+        outbox.pause(session, google_sync.GOOGLE, google_sync.GOOGLE, "not invited", now, until)
+    answer = tap()
+    assert (title(answer), answer.headers["Refresh"]) == ("Google is slow just now", "10")
+    assert tap.at_google["error"] == "not invited"
+    with tap.service.parts.database.writing() as session:
+        outbox.resume(session, google_sync.GOOGLE, {google_sync.GOOGLE})
+    assert title(tap()) == "One moment, please"
 
 
 def test_a_card_google_refuses_stays_usable_in_the_browser(tap: Tap) -> None:
