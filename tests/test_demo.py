@@ -1,6 +1,7 @@
 """The demo as a newcomer runs it: one command, links that answer, and nothing left behind."""
 
 import json
+import random
 import signal
 import socket
 import subprocess
