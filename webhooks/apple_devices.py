@@ -74,8 +74,8 @@ def list_updated(device: str, pass_type: str) -> Response:
     """What is new for a phone since its tag. Apple asks for no authentication here."""
     here = parts()
     tag = request.args.get("passesUpdatedSince")
-    with here.database.reading() as session:
-        news = phones.news(session, device, pass_type, tag)
+    with here.database.asking() as connection:
+        news = phones.news(connection, device, pass_type, tag)
     if news is None:
         return _empty(HTTPStatus.NO_CONTENT)
     with _best_effort(here) as session:
@@ -152,8 +152,8 @@ class _NotModified(Response):
 
 def _found(here: Parts, pass_type: str, serial_number: str) -> Registered | None:
     """The pass that the request names and proves to have."""
-    with here.database.reading() as session:
-        return _authorized(phones.find_pass(session, pass_type, serial_number))
+    with here.database.asking() as connection:
+        return _authorized(phones.find_pass(connection, pass_type, serial_number))
 
 
 @contextmanager

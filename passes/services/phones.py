@@ -8,15 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, record
 from passes.store import outbox
 from passes.store.ids import new_id
-from passes.store.tables import Device, Pass, PhoneLog, Registration
-from passes.store.versions import newest_version
+from passes.store.tables import Device, Pass, PassTypeCounter, PhoneLog, Registration
 
 _TAG = re.compile(r"[0-9]{1,18}\Z")
 MAX_LOG_LINES = 50
@@ -44,17 +54,37 @@ class News:
     tag: str
 
 
-def find_pass(session: Session, pass_type: str, serial_number: str) -> Registered | None:
+# The two questions phones ask most: built once, because building them costs more than asking.
+_FIND_PASS = select(
+    Pass.id, Pass.merchant_id, Pass.authentication_token, Pass.version, Pass.modified_s
+).where(
+    Pass.pass_type_identifier == bindparam("pass_type"),
+    Pass.serial_number == bindparam("serial_number"),
+)
+_NEWEST = (
+    select(PassTypeCounter.value)
+    .where(PassTypeCounter.pass_type_identifier == bindparam("pass_type"))
+    .scalar_subquery()
+)
+_SINCE = bindparam("since", type_=BigInteger)
+_NEWS = (
+    select(Pass.serial_number, Pass.version)
+    .join_from(Device, Registration, Registration.device_id == Device.id)
+    .join(Pass, Pass.id == Registration.pass_id)
+    .where(
+        Device.library_identifier == bindparam("device"),
+        Device.pass_type_identifier == bindparam("pass_type"),
+        or_(Pass.version > _SINCE, func.coalesce(_NEWEST, 0) < _SINCE),
+    )
+    .order_by(Pass.version)
+)
+_BEFORE_ALL = -1  # versions begin with 0
+
+
+def find_pass(asker: Session | Connection, pass_type: str, serial_number: str) -> Registered | None:
     """The pass with this serial number, or None."""
-    row = session.execute(
-        select(
-            Pass.id,
-            Pass.merchant_id,
-            Pass.authentication_token,
-            Pass.version,
-            Pass.modified_s,
-        ).where(Pass.pass_type_identifier == pass_type, Pass.serial_number == serial_number)
-    ).one_or_none()
+    wanted = {"pass_type": pass_type, "serial_number": serial_number}
+    row = asker.execute(_FIND_PASS, wanted).one_or_none()
     return Registered(*row) if row else None
 
 
@@ -129,22 +159,17 @@ def unregister(
     return True
 
 
-def news(session: Session, library_identifier: str, pass_type: str, tag: str | None) -> News | None:
+def news(
+    asker: Session | Connection, library_identifier: str, pass_type: str, tag: str | None
+) -> News | None:
     """What changed for a phone since the tag it was given; None when nothing did.
 
     A tag is an opaque text from outside. One that we cannot have given (unreadable, or above the
     newest change) counts as none: the phone gets everything it is registered for.
     """
-    since = _since(session, pass_type, tag)
-    changed = select(Pass.serial_number, Pass.version).join_from(
-        Device, Registration, Registration.device_id == Device.id
-    )
-    changed = changed.join(Pass, Pass.id == Registration.pass_id).where(
-        Device.library_identifier == library_identifier, Device.pass_type_identifier == pass_type
-    )
-    if since is not None:
-        changed = changed.where(Pass.version > since)
-    rows = session.execute(changed.order_by(Pass.version)).all()
+    since = int(tag) if tag is not None and _TAG.match(tag) else _BEFORE_ALL
+    wanted = {"device": library_identifier, "pass_type": pass_type, "since": since}
+    rows = asker.execute(_NEWS, wanted).all()
     if not rows:
         return None
     return News(tuple(row.serial_number for row in rows), str(rows[-1].version))
@@ -241,13 +266,6 @@ def _keep_device(
             set_={"push_token": push_token, "token_at": now},
         ).returning(Device.id)
     ).scalar_one()
-
-
-def _since(session: Session, pass_type: str, tag: str | None) -> int | None:
-    if tag is None or not _TAG.match(tag):
-        return None
-    number = int(tag)
-    return number if number <= newest_version(session, pass_type) else None
 
 
 # Lines of Wallet's daemon, as phones send them:

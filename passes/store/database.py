@@ -6,8 +6,10 @@ transaction that reads first and writes later would fail or lose the other's upd
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -19,6 +21,7 @@ from passes.errors import Conflict
 from passes.store.versions import number_changes
 
 _BUSY_TIMEOUT_MS = 5000
+_GLANCE_MS = 3
 _WRITING = "passmint_writing"
 # Of PostgreSQL's client: a host that vanished is noticed within half a minute.
 _PATIENCE = {
@@ -30,16 +33,25 @@ _PATIENCE = {
 
 
 class Database:
-    """Opens transactions; one per process, made after the fork."""
+    """Opens transactions; one per process, made after the fork.
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    `patience_s` is how long a writing unit waits for SQLite's lock; OperationalError after that.
+    """
+
+    def __init__(self, url: str, patience_s: float = 5.0) -> None:
+        self.engine = _engine(url, patience_s)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reading; whatever it might change is rolled back when the block ends."""
         with Session(self.engine) as session:
             yield session
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """The same without ORM, for the few questions that phones ask all the time."""
+        with self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -73,7 +85,7 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, patience_s: float) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
@@ -83,7 +95,7 @@ def _engine(url: str) -> Engine:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, patience_s))
     return engine
 
 
@@ -118,6 +130,29 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise RuntimeError(f"The migration breaks foreign keys: {broken}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(patience_s: float, connection: Connection) -> None:
     options: dict[str, Any] = dict(connection.get_execution_options())
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")
+    if options.get(_WRITING):
+        _begin_writing(connection, patience_s)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection, patience_s: float) -> None:
+    """Takes SQLite's one write lock, asking every few milliseconds.
+
+    SQLite's own pauses grow to a tenth of a second, so that newcomers would overtake those who
+    have waited long. OperationalError when it is not to be had.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # we are its listener
+    give_up = monotonic() + patience_s
+    driver.execute(f"PRAGMA busy_timeout={_GLANCE_MS}")
+    try:
+        while monotonic() < give_up:
+            with suppress(sqlite3.OperationalError):
+                driver.execute("BEGIN IMMEDIATE")
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")

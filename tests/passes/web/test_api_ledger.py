@@ -1,6 +1,5 @@
 """Stamps through the API: one act per key, exactly as many as were given, whoever asks at once."""
 
-import sqlite3
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, select
 from werkzeug.test import TestResponse
 
 from passes.services import counter, idempotency
@@ -25,7 +24,7 @@ from passes.store.tables import (
     Transaction,
 )
 from passes.store.versions import newest_version
-from tests.conftest import Clock, Door, Service
+from tests.conftest import Clock, Door, Service, serve
 from tests.passes.web.answers import pointers, problem
 from tests.together import together
 
@@ -376,15 +375,12 @@ def test_a_card_that_stays_locked_is_told_as_a_busy_database(till: Till) -> None
 
 @pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)
 def test_a_database_that_stays_locked_is_told_as_busy(till: Till) -> None:
-    impatient = till.database.engine
-    impatient.dispose()
-
-    @event.listens_for(impatient, "connect")
-    def _(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA busy_timeout=20")
-
+    url = till.database.engine.url.render_as_string(hide_password=False)
+    hasty = Database(url, patience_s=0.01)
+    client = serve(replace(till.service.parts, database=hasty)).client
     with till.database.writing():
-        busy = till.earn(1, "key-1")
+        busy = replace(till, door=Door(client, till.door.key)).earn(1, "key-1")
+    hasty.dispose()
     assert problem(busy) == (503, "database_unavailable")
     assert (busy.headers["Retry-After"], busy.json["retry_after_s"]) == ("2", 2)
     assert till.earn(1, "key-1").status_code == 201
