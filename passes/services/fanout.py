@@ -23,7 +23,8 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
 
     A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
-    before = {name: read_look(session, name, drawable=False).shown for name in program_ids}
+    ordered = sorted(program_ids)  # as everywhere, so that two changes cannot deadlock
+    before = {name: read_look(session, name, drawable=False).shown for name in ordered}
     yield
     session.flush()
     for program_id, shown in before.items():
