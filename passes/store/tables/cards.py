@@ -38,7 +38,10 @@ class Program(Base):
 
 
 class Member(Base):
-    """A customer in one program; every personal field may be empty."""
+    """A customer in one program; every personal field may be empty.
+
+    `erased_at` tells since when they are, for good: what is left is for the accounts.
+    """
 
     __tablename__ = "members"
     __table_args__ = (
@@ -60,6 +63,7 @@ class Member(Base):
     locale: Mapped[str | None]
     source: Mapped[str]
     join_sha256: Mapped[str | None] = mapped_column(String(SHA256))
+    erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012  # SQLAlchemy reads it
@@ -84,9 +88,9 @@ class Pass(Base):
 
     `version` numbers the last change among all of its pass type, `modified_s` is its second (Unix
     time, growing with every change); `served_version` the newest that any phone has. At Google the
-    object is none, pending, synced or failed; `google_version` and `google_balance` are what it
-    shows, `google_saved` tells whether anybody holds it, as of the callback that was valid until
-    `google_event_expires_at`.
+    object is none, pending, synced or failed; `object_version` is the last change that it has to
+    show, `google_version` and `google_balance` are what it shows; `google_saved` tells whether
+    anybody holds it, as of the callback that was valid until `google_event_expires_at`.
     """
 
     __tablename__ = "passes"
@@ -110,6 +114,7 @@ class Pass(Base):
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     modified_s: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    object_version: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     served_version: Mapped[int | None] = mapped_column(BigInteger)
     downloaded_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from passes.store.tables.columns import ROW_NUMBER, Base
@@ -54,13 +54,17 @@ class QueuePause(Base):
 
 
 class FanOut(Base):
-    """A change of all passes of a program, worked through in batches by pass id."""
+    """A change of all passes of a program, worked through in batches by pass id.
+
+    `tells_objects` is False when Google shows it with the class alone.
+    """
 
     __tablename__ = "fan_outs"
 
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
     after_pass_id: Mapped[str]
     changed: Mapped[int]
+    tells_objects: Mapped[bool] = mapped_column(server_default=true(), default=True)
     created_at: Mapped[datetime]
 
 
