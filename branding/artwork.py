@@ -46,6 +46,13 @@ def google_hero(brand: Brand, card: StampCard | None) -> Piece:
     return Piece.of("hero.png", covered(brand, backdrop, GOOGLE_HERO_PX))
 
 
+def google_hero_parts(brand: Brand, card: StampCard) -> tuple[object, ...]:
+    """What the card's `google_hero` is drawn from: equal parts, equal pictures."""
+    colours = (brand.background, brand.foreground, brand.label)
+    own_stamp = brand.stamp_on or (brand.icon, brand.logo, brand.mark)
+    return (card, colours, brand.hero or brand.strip, own_stamp, brand.stamp_off, brand.reward)
+
+
 def logo_says_name(brand: Brand) -> bool:
     """Whether the logo is a wordmark, so that the name beside it would be read twice."""
     return brand.logo is not None and study(brand.logo).aspect >= _WORDMARK

@@ -127,10 +127,11 @@ class GoogleDesk:
         look = card.look
         grid = card.face().stamp_card
         pictures = self._pictures(session, look)
+        hero = pictures[HERO, grid.filled] if grid else None  # else the class shows it
         return GoogleObjectFacts(
             object_id=self._id(card.pass_id),
             class_id=self._id(look.version.program_id),
-            hero_url=self._picture_url(pictures[HERO, grid.filled if grid else 0]),
+            hero_url=hero and self._picture_url(hero),
             overrides=look.google_overrides.get("object", {}),
         )
 

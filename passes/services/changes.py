@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,10 +28,13 @@ def announce(
     passes: ColumnElement[bool],
     priority: int,
     now: datetime,
+    *,
+    objects: bool = True,
 ) -> Told:
     """The passes that match, all of one type, have visibly changed: who hears of it.
 
-    Locks the passes, then their lines of the outbox; the versions follow at the commit.
+    `objects` is False for what their objects at Google do not show. Locks the passes, then their
+    lines of the outbox; the versions follow at the commit.
     """
     session.flush()
     session.execute(select(Pass.id).where(passes).order_by(Pass.id).with_for_update()).all()
@@ -43,8 +46,8 @@ def announce(
         .distinct()
     )
     told = outbox.enqueue(session, outbox.APNS, phones, priority, now)
-    held = tell_google(session, passes, priority, now)
-    mark_changed(session, pass_type_identifier, passes, now)
+    held = tell_google(session, passes, priority, now) if objects else 0
+    mark_changed(session, pass_type_identifier, passes, now, objects=objects)
     return Told(told, held)
 
 
@@ -55,14 +58,21 @@ def record(
     session.add(Event(merchant_id=merchant_id, type=kind, data=data, created_at=now))
 
 
-def begin_fan_out(session: Session, program_id: str, now: datetime) -> None:
+def begin_fan_out(
+    session: Session, program_id: str, now: datetime, *, objects: bool = True
+) -> None:
     """All passes of the program have a new look. The worker goes through them in batches.
 
-    A change while an earlier one is under way starts over: every pass is told once.
+    `objects` as for `announce`. A change while an earlier one is under way starts over: every pass
+    is told once, of both.
     """
     anew = {"after_pass_id": "", "changed": 0}
+    row = insert(FanOut).values(
+        program_id=program_id, created_at=now, tells_objects=objects, **anew
+    )
+    either = or_(FanOut.tells_objects, row.excluded.tells_objects)
     session.execute(
-        insert(FanOut)
-        .values(program_id=program_id, created_at=now, **anew)
-        .on_conflict_do_update(index_elements=["program_id"], set_=anew)
+        row.on_conflict_do_update(
+            index_elements=["program_id"], set_={**anew, "tells_objects": either}
+        )
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
 from passes.services.google_sync import follow_class
-from passes.services.looks import read_look, require_sound
+from passes.services.looks import Look, read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
@@ -24,15 +24,12 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
     A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
     ordered = sorted(program_ids)  # as everywhere, so that two changes cannot deadlock
-    before = {name: read_look(session, name, drawable=False).shown for name in ordered}
+    before = [read_look(session, name, drawable=False) for name in ordered]
     yield
     session.flush()
-    for program_id, shown in before.items():
-        look = read_look(session, program_id, drawable=False)
-        if look.shown != shown:
-            require_sound(look)
-            begin_fan_out(session, program_id, now)
-            follow_class(session, program_id, now)
+    for old in before:
+        new = read_look(session, old.version.program_id, drawable=False)
+        _tell(session, old, new, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +68,16 @@ def work_one_batch(session: Session, now: datetime) -> Batch | None:
     work.after_pass_id = ids[-1]
     work.changed += len(ids)
     pass_type = session.get_one(Program, work.program_id).pass_type_identifier
-    announce(session, pass_type, Pass.id.in_(ids), FAN_OUT, now)
+    announce(session, pass_type, Pass.id.in_(ids), FAN_OUT, now, objects=work.tells_objects)
     return Batch(work.program_id, len(ids), done=False)
+
+
+def _tell(session: Session, old: Look, new: Look, now: datetime) -> None:
+    """Google shows most of a look with the class: one request, whatever the number of holders."""
+    program_id = new.version.program_id
+    objects = new.shown_by_objects() != old.shown_by_objects()
+    if new.shown != old.shown or objects:
+        require_sound(new)
+        begin_fan_out(session, program_id, now, objects=objects)
+    if new.shown_at_google != old.shown_at_google:
+        follow_class(session, program_id, now)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from passes.services.changes import record
-from passes.services.google_sync import tell_google
+from passes.services.google_sync import is_behind, tell_google
 from passes.store import outbox
 from passes.store.tables import Event, GoogleNonce, Pass
 
@@ -125,8 +125,7 @@ def _heard_since(session: Session, merchant_ids: Collection[str], since: datetim
 def _catch_up(session: Session, pass_id: str, now: datetime) -> None:
     """Between tap and save nobody held the object, so changes were not sent: now they are."""
     session.flush()
-    is_behind = Pass.google_version.is_distinct_from(Pass.version)
-    tell_google(session, (Pass.id == pass_id) & is_behind, outbox.AT_THE_TILL, now)
+    tell_google(session, (Pass.id == pass_id) & is_behind(), outbox.AT_THE_TILL, now)
 
 
 def _is_new(session: Session, nonce: str, expires_at: datetime) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from passes.store import outbox
@@ -45,9 +45,9 @@ def standing(session: Session, pass_id: str) -> Standing:
         select(
             Pass.google_sync,
             Pass.google_version,
-            Pass.version,
             Pass.google_error,
             Pass.google_saved,
+            is_behind().label("behind"),
             Delivery.last_error,
             Delivery.attempts,
             Program.google_sync.label("class_sync"),
@@ -70,7 +70,7 @@ def standing(session: Session, pass_id: str) -> Standing:
         )
         .where(Pass.id == pass_id)
     ).one()
-    current = row.google_sync == SYNCED and row.google_version == row.version
+    current = row.google_sync == SYNCED and not row.behind
     sync, error = row.google_sync, row.google_error
     trouble = row.halted or _in_vain(row.last_error, row.attempts)
     if row.google_version is None:  # it waits for its class
@@ -109,6 +109,11 @@ def follow_class(session: Session, program_id: str, now: datetime) -> None:
     sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
     if sync != NONE:
         want_class(session, program_id, now)
+
+
+def is_behind() -> ColumnElement[bool]:
+    """Passes whose object lacks a change that it has to show."""
+    return or_(Pass.google_version.is_(None), Pass.google_version < Pass.object_version)
 
 
 def tell_google(session: Session, passes: ColumnElement[bool], priority: int, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -12,7 +12,7 @@ from sqlalchemy import delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from branding.artwork import google_hero, google_logo
+from branding.artwork import google_hero, google_hero_parts, google_logo
 from branding.brand import Art, Brand, StampCard
 from branding.colour import Colour
 from branding.palette import Palette, complete
@@ -24,14 +24,17 @@ from passes.loyalty.face import (
     FieldDesign,
     MemberFacts,
     MerchantFacts,
+    PassFace,
     ProgramFacts,
     compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
+from passes.loyalty.wording import LOCALES
 from passes.services.images import keep_picture
 from passes.store.tables import Image, Merchant, Picture, Program, ProgramPicture, Template
-from passes.wallets import apple
+from passes.wallets import apple, google
 from passes.wallets.faults import Fault
+from passes.wallets.google import GoogleObjectFacts
 
 _KEPT = 64  # programs whose look, pictures and all, one process remembers
 
@@ -76,6 +79,24 @@ class Look:
         """What of the look stands on passes: looks with equal ones show the same passes."""
         return (self.merchant, self.program, self.design, self.brand.key, self.apple_overrides)
 
+    @property
+    def shown_at_google(self) -> tuple[object, ...]:
+        """What of the look stands in Google's class or objects."""
+        return (self.shown, self.locale, self.google_overrides)
+
+    def shown_by_objects(self) -> tuple[object, ...]:
+        """What of the look stands in every single object at Google, the class apart.
+
+        The documents of sample cards: a few milliseconds.
+        """
+        grid = self.stamp_card(0)
+        hero = google_hero_parts(self.brand, grid) if grid else None
+        overrides = self.google_overrides.get("object", {})
+        facts = GoogleObjectFacts(object_id="", class_id="", overrides=overrides)
+        faces = (face for locale in LOCALES for face in _samples(self, locale))
+        documents = [google.object_json(face, facts) for face in faces]
+        return (self.program.rules, hero, documents)
+
     def stamp_card(self, filled: int) -> StampCard | None:
         """The card with `filled` stamps, as it is drawn; None when the look has no stamp grid."""
         if self.design.strip_mode != "stamps":
@@ -86,11 +107,8 @@ class Look:
 
 def require_sound(look: Look) -> None:
     """PassInvalid, with every fault, when phones would refuse cards of this look."""
-    rules = look.program.rules
     found: dict[Fault, None] = {}
-    for stamps in (0, *(milestone.at for milestone in rules.milestones), rules.card_size):
-        member = MemberFacts(code="0" * 16, stamps=stamps, first_name="Anna", last_name="Kiss")
-        face = compute_face(look.merchant, look.program, look.design, member, look.locale)
+    for face in _samples(look, look.locale):
         faults = apple.faults_of(face, look.apple_overrides, look.pass_type_identifier)
         found |= dict.fromkeys(faults)
     if found:
@@ -215,6 +233,14 @@ def keep_google_pictures(
             .values(program_id=look.version.program_id, kind=kind, filled=filled, **row)
             .on_conflict_do_update(index_elements=["program_id", "kind", "filled"], set_=row)
         )
+
+
+def _samples(look: Look, locale: str) -> Iterator[PassFace]:
+    """The empty card, the full one and those that earn a reward."""
+    rules = look.program.rules
+    for stamps in (0, *(milestone.at for milestone in rules.milestones), rules.card_size):
+        member = MemberFacts(code="0" * 16, stamps=stamps, first_name="Anna", last_name="Kiss")
+        yield compute_face(look.merchant, look.program, look.design, member, locale)
 
 
 def _places(look: Look) -> list[tuple[str, int]]:

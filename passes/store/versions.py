@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,17 +23,24 @@ class _Change:
     pass_type_identifier: str
     passes: ColumnElement[bool]
     now: datetime
+    objects: bool
 
 
 def mark_changed(
-    session: Session, pass_type_identifier: str, passes: ColumnElement[bool], now: datetime
+    session: Session,
+    pass_type_identifier: str,
+    passes: ColumnElement[bool],
+    now: datetime,
+    *,
+    objects: bool = True,
 ) -> None:
     """The passes that match, all of one pass type and locked by the caller, have changed.
 
-    They get the next version when the session commits, and a later `modified_s`.
+    They get the next version when the session commits, and a later `modified_s`. `objects` tells
+    whether their objects at Google show the change too.
     """
     changes = session.info.setdefault(_CHANGES, [])
-    changes.append(_Change(pass_type_identifier, passes, now))
+    changes.append(_Change(pass_type_identifier, passes, now, objects))
 
 
 def number_changes(session: Session) -> None:
@@ -66,6 +73,7 @@ def _number(session: Session, pass_type_identifier: str, changes: list[_Change])
         ).returning(PassTypeCounter.value)
     ).scalar_one()
     second = max(int(change.now.timestamp()) for change in changes)
+    at_google = or_(false(), *(change.passes for change in changes if change.objects))
     session.execute(
         update(Pass)
         .where(
@@ -75,6 +83,7 @@ def _number(session: Session, pass_type_identifier: str, changes: list[_Change])
         .values(
             version=version,
             modified_s=case((Pass.modified_s < second, second), else_=Pass.modified_s + 1),
+            object_version=case((at_google, version), else_=Pass.object_version),
         )
         .execution_options(synchronize_session=False)
     )

@@ -1,228 +1,24 @@
 """A card's life at Google: the real service and courier against the local Google."""
 
-import itertools
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import timedelta
 from threading import Event, Thread
-from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from sqlalchemy import select
-from werkzeug.test import TestResponse
-
 from certs.development import GOOGLE_ISSUER_ID
-from certs.google import GoogleIdentity
 from passes.services import phones
-from passes.services.fanout import work_one_batch
 from passes.store import outbox
-from passes.store.tables import Delivery
-from passes.wallets.google_rules import Kind, faults
-from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, Clock, Door, Service, serve
+from tests.webhooks.google_world import DOUBT, PREFIX, World
 from tests.webhooks.living import ScriptedCourier
-from webhooks import google_callbacks
+from webhooks.booking import PAUSE
 from webhooks.couriers.google_rest import GoogleRest
 from webhooks.desks import AppleDesk
-from webhooks.google_desk import GoogleDesk, Telling
-from webhooks.google_keys import RootKeys, fetch_keys
 from webhooks.google_reconcile import reconcile
-from webhooks.rounds import PAUSE, Counted, Rounds, Terms
-from webhooks.simulators.google_journal import Entry
-from webhooks.simulators.google_registry import Resource
+from webhooks.rounds import Counted, Rounds
 from webhooks.simulators.google_script import Rule
-from webhooks.simulators.google_server import USER, Google, running_google
-
-DOUBT = timedelta(minutes=10)
-_RULES: dict[str, Kind] = {"loyaltyClass": "LoyaltyClass", "loyaltyObject": "LoyaltyObject"}
-_PREFIX = "/walletobjects/v1/"
-
-
-@dataclass
-class World:
-    """A shop, a local Google, and one worker's rounds between them."""
-
-    service: Service
-    door: Door
-    program: dict[str, Any]
-    google: Google
-    make_rounds: Callable[..., Rounds[Telling]]
-    rounds: Rounds[Telling]
-    seen: int = 0
-
-    @property
-    def clock(self) -> Clock:
-        assert isinstance(self.service.parts.now, Clock)
-        return self.service.parts.now
-
-    def member(self) -> dict[str, Any]:
-        return self.service.member(self.door, self.program)
-
-    def tap(self, member: dict[str, Any]) -> TestResponse:
-        """On “Add to Google Wallet”."""
-        path = urlsplit(member["pass"]["urls"]["google"]).path
-        return self.service.client.get(path)
-
-    def work(self, seconds: int = 3) -> list[Counted]:
-        """All rounds that find something to do in the next seconds."""
-        told: list[Counted] = []
-        for _ in range(seconds):
-            for _ in range(10):
-                counted = self.rounds.step()
-                if counted is None:
-                    break
-                told.append(counted)
-            self.clock.forward(timedelta(seconds=1))
-        return told
-
-    def save(self, member: dict[str, Any], user: str = USER) -> None:
-        """The holder's whole way, up to the callback."""
-        self.tap(member)
-        self.work()
-        link = self.tap(member).headers["Location"]
-        self.google.desk.tap(link.rpartition("/")[2], user)
-        self.hear()
-
-    def hear(self) -> None:
-        """Google's callbacks arrive."""
-        for letter in self.google.postman.letters():
-            answer = self.service.client.post("/google/callback", data=letter.body)
-            assert answer.status_code == 200, answer.text
-        self.google.postman.clear()
-
-    def saved(self) -> dict[str, Any]:
-        """A new member whose card is in a wallet; what Google was told for that is forgotten."""
-        member = self.member()
-        self.save(member)
-        self.work()
-        self.forget()
-        return member
-
-    def forget(self) -> None:
-        """`told` begins here."""
-        self.seen = max((entry.number for entry in self.told()), default=self.seen)
-
-    def stamp(self, member: dict[str, Any], stamps: int = 1) -> dict[str, Any]:
-        """At the till; the answer's `push`."""
-        answer = self.door.post(
-            f"/members/{member['id']}/transactions",
-            {"type": "earn", "stamps": stamps},
-            headers={"Idempotency-Key": f"key-{next(_keys)}"},
-        )
-        assert answer.status_code == 201, answer.text
-        return dict(answer.get_json()["push"])
-
-    def at_google(self, member: dict[str, Any]) -> dict[str, Any]:
-        """What the API tells of the pass."""
-        return dict(self.door.get(f"/passes/{member['pass']['id']}").get_json()["google"])
-
-    def object(self, member: dict[str, Any]) -> Resource:
-        object_id = self.at_google(member)["object_id"]
-        [found] = [one for one in self.google.registry.all() if one.id == object_id]
-        return found
-
-    def balance(self, member: dict[str, Any]) -> str:
-        """What an Android shows."""
-        return str(self.object(member).document["loyaltyPoints"]["balance"]["string"])
-
-    def told(self, method: str = "", path: str = _PREFIX) -> list[Entry]:
-        """Requests to the API, oldest first."""
-        return self.google.journal.entries(method, path, self.seen)
-
-    def rows(self) -> list[Delivery]:
-        with self.service.parts.database.reading() as session:
-            mine = select(Delivery).where(Delivery.courier == "google")
-            return list(session.scalars(mine.order_by(Delivery.id)))
-
-    def restyle(self) -> None:
-        """The program has a new look, and all its cards are to follow."""
-        path = f"/templates/{self.program['template_id']}"
-        answer = self.door.patch(path, {"colors": {"background": "#7a1f3d"}})
-        assert answer.status_code == 200, answer.text
-        while True:
-            with self.service.parts.database.writing() as session:
-                if work_one_batch(session, self.clock()) is None:
-                    return
-
-
-_keys = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def running(
-    google_account: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Google, Path]]:
-    """The local Google, and a key file that names its token service."""
-    with running_google(google_account, GOOGLE_ISSUER_ID, now=lambda: datetime.now(UTC)) as google:
-        key_file = tmp_path_factory.mktemp("account") / "key.json"
-        account = json.loads(google_account.read_text()) | {"token_uri": f"{google.url}/token"}
-        key_file.write_text(json.dumps(account))
-        yield google, key_file
-
-
-@pytest.fixture
-def google(running: tuple[Google, Path]) -> Iterator[Google]:
-    """A good day; whatever it was told in a test, it was told in whole and sound documents."""
-    google, _ = running
-    google.reset()
-    google.panel.turn({"rate_per_s": None, "fetch_images": False, "hold_callbacks": True})
-    yield google
-    google.holds.release()
-    _check(google.journal.entries(path=_PREFIX))
-
-
-def _check(entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        kind = entry.path.removeprefix(_PREFIX).partition("/")[0]
-        if entry.method in {"POST", "PATCH"} and isinstance(entry.body, dict):
-            whole = {key: value for key, value in entry.body.items() if value is not None}
-            assert faults(_RULES[kind], whole) == ()
-
-
-@pytest.fixture
-def world(
-    make_parts: Callable[..., Parts], google: Google, running: tuple[Google, Path]
-) -> Iterator[World]:
-    _, key_file = running
-    parts = make_parts(
-        GOOGLE_SERVICE_ACCOUNT=str(key_file),
-        GOOGLE_ISSUER_ID=GOOGLE_ISSUER_ID,
-        GOOGLE_SAVE_URL=google.save_url,
-        GOOGLE_KEYS_URL=google.keys_url,
-    )
-    service = serve(parts)
-    google_callbacks.install(
-        service.app, RootKeys(parts.settings.google_keys_url, fetch_keys, parts.now)
-    )
-    identity = parts.google
-    assert isinstance(identity, GoogleIdentity)
-    with ExitStack() as stack:
-
-        def make_rounds(timeout_s: float = 10.0) -> Rounds[Telling]:
-            """As in a worker of its own; our own back-off takes no time."""
-            courier = GoogleRest(
-                key_file,
-                api_url=google.url,
-                now=parts.now,
-                wait_for_turn=lambda: None,
-                timeout_s=timeout_s,
-            )
-            stack.enter_context(closing(courier))
-            desk = GoogleDesk(courier, identity, PUBLIC_URL, parts.looks)
-            terms = Terms(batch=20, doubt=DOUBT)
-            return Rounds(parts.database, desk, parts.now, terms, uniform=lambda least, _: least)
-
-        door = service.merchant()
-        limits = {"max_stamps": 30, "cooldown_s": 0}
-        program = service.program(door, logo=False, limits=limits)
-        yield World(service, door, program, google, make_rounds, make_rounds())
-        google.holds.release()
-
+from webhooks.simulators.google_server import USER
+from webhooks.terms import Terms
 
 # --- to the wallet --------------------------------------------------------------------------------
 
@@ -355,7 +151,7 @@ def test_a_new_look_is_one_patch_of_the_class_and_the_objects_follow(world: Worl
 
 def test_while_google_is_down_the_card_stays_usable_and_all_converges(world: World) -> None:
     member, other = world.saved(), world.member()
-    world.google.script.add(Rule(answer="status", path=_PREFIX, status=503))
+    world.google.script.add(Rule(answer="status", path=PREFIX, status=503))
     for _ in range(3):
         assert world.stamp(member)["google"] == "queued"
     world.tap(other)
@@ -375,7 +171,7 @@ def test_while_google_is_down_the_card_stays_usable_and_all_converges(world: Wor
 
 def test_the_very_first_tap_while_google_is_down_waits_without_a_storm(world: World) -> None:
     member = world.member()
-    world.google.script.add(Rule(answer="status", path=_PREFIX, status=503, retry_after=30))
+    world.google.script.add(Rule(answer="status", path=PREFIX, status=503, retry_after=30))
     world.tap(member)
     for _ in range(3):
         world.work()
@@ -495,7 +291,7 @@ def test_what_a_worker_sent_before_it_died_is_told_once_more(world: World) -> No
 
 def test_a_google_that_wants_less_is_left_alone_as_long_as_it_says(world: World) -> None:
     member = world.saved()
-    world.google.script.add(Rule(answer="status", path=_PREFIX, status=429, retry_after=30, next=1))
+    world.google.script.add(Rule(answer="status", path=PREFIX, status=429, retry_after=30, next=1))
     world.stamp(member)
     assert world.rounds.step() == Counted(later=1)
     world.stamp(member)  # a change does not cut the wait short

@@ -1,0 +1,144 @@
+"""A shop, a local Google and one worker's rounds between them: the whole way of a card."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from passes.services.fanout import work_one_batch
+from passes.store.tables import Delivery
+from passes.wallets.google_rules import Kind, faults
+from tests.conftest import Clock, Door, Service
+from webhooks.google_desk import Telling
+from webhooks.rounds import Counted, Rounds
+from webhooks.simulators.google_journal import Entry
+from webhooks.simulators.google_registry import Resource
+from webhooks.simulators.google_server import USER, Google
+
+DOUBT = timedelta(minutes=10)
+_RULES: dict[str, Kind] = {"loyaltyClass": "LoyaltyClass", "loyaltyObject": "LoyaltyObject"}
+PREFIX = "/walletobjects/v1/"
+
+
+@dataclass
+class World:
+    """A shop, a local Google, and one worker's rounds between them."""
+
+    service: Service
+    door: Door
+    program: dict[str, Any]
+    google: Google
+    make_rounds: Callable[..., Rounds[Telling]]
+    rounds: Rounds[Telling]
+    seen: int = 0
+
+    @property
+    def clock(self) -> Clock:
+        assert isinstance(self.service.parts.now, Clock)
+        return self.service.parts.now
+
+    def member(self) -> dict[str, Any]:
+        return self.service.member(self.door, self.program)
+
+    def tap(self, member: dict[str, Any]) -> TestResponse:
+        """On “Add to Google Wallet”."""
+        path = urlsplit(member["pass"]["urls"]["google"]).path
+        return self.service.client.get(path)
+
+    def work(self, seconds: int = 3) -> list[Counted]:
+        """All rounds that find something to do in the next seconds."""
+        told: list[Counted] = []
+        for _ in range(seconds):
+            for _ in range(10):
+                counted = self.rounds.step()
+                if counted is None:
+                    break
+                told.append(counted)
+            self.clock.forward(timedelta(seconds=1))
+        return told
+
+    def save(self, member: dict[str, Any], user: str = USER) -> None:
+        """The holder's whole way, up to the callback."""
+        self.tap(member)
+        self.work()
+        link = self.tap(member).headers["Location"]
+        self.google.desk.tap(link.rpartition("/")[2], user)
+        self.hear()
+
+    def hear(self) -> None:
+        """Google's callbacks arrive."""
+        for letter in self.google.postman.letters():
+            answer = self.service.client.post("/google/callback", data=letter.body)
+            assert answer.status_code == 200, answer.text
+        self.google.postman.clear()
+
+    def saved(self) -> dict[str, Any]:
+        """A new member whose card is in a wallet; what Google was told for that is forgotten."""
+        member = self.member()
+        self.save(member)
+        self.work()
+        self.forget()
+        return member
+
+    def forget(self) -> None:
+        """`told` begins here."""
+        self.seen = max((entry.number for entry in self.told()), default=self.seen)
+
+    def stamp(self, member: dict[str, Any], stamps: int = 1) -> dict[str, Any]:
+        """At the till; the answer's `push`."""
+        answer = self.door.post(
+            f"/members/{member['id']}/transactions",
+            {"type": "earn", "stamps": stamps},
+            headers={"Idempotency-Key": f"key-{next(_keys)}"},
+        )
+        assert answer.status_code == 201, answer.text
+        return dict(answer.get_json()["push"])
+
+    def at_google(self, member: dict[str, Any]) -> dict[str, Any]:
+        """What the API tells of the pass."""
+        return dict(self.door.get(f"/passes/{member['pass']['id']}").get_json()["google"])
+
+    def object(self, member: dict[str, Any]) -> Resource:
+        object_id = self.at_google(member)["object_id"]
+        [found] = [one for one in self.google.registry.all() if one.id == object_id]
+        return found
+
+    def balance(self, member: dict[str, Any]) -> str:
+        """What an Android shows."""
+        return str(self.object(member).document["loyaltyPoints"]["balance"]["string"])
+
+    def told(self, method: str = "", path: str = PREFIX) -> list[Entry]:
+        """Requests to the API, oldest first."""
+        return self.google.journal.entries(method, path, self.seen)
+
+    def rows(self) -> list[Delivery]:
+        with self.service.parts.database.reading() as session:
+            mine = select(Delivery).where(Delivery.courier == "google")
+            return list(session.scalars(mine.order_by(Delivery.id)))
+
+    def restyle(self) -> None:
+        """The program has a new look, and all its cards are to follow."""
+        path = f"/templates/{self.program['template_id']}"
+        answer = self.door.patch(path, {"colors": {"background": "#7a1f3d"}})
+        assert answer.status_code == 200, answer.text
+        while True:
+            with self.service.parts.database.writing() as session:
+                if work_one_batch(session, self.clock()) is None:
+                    return
+
+
+_keys = itertools.count()
+
+
+def check_bodies(entries: Sequence[Entry]) -> None:
+    """Every class and object that Google was told keeps its schema and our own rules."""
+    for entry in entries:
+        kind = entry.path.removeprefix(PREFIX).partition("/")[0]
+        if entry.method in {"POST", "PATCH"} and isinstance(entry.body, dict):
+            whole = {key: value for key, value in entry.body.items() if value is not None}
+            assert faults(_RULES[kind], whole) == ()
