@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from passes.services import google_sync
+from passes.services.drafts import MemberDraft
+from passes.services.enrollment import enrol
 from passes.services.fanout import work_one_batch
-from passes.store.tables import Delivery
+from passes.store.tables import Delivery, Program
 from passes.wallets.google_rules import Kind, faults
 from tests.conftest import Clock, Door, Service
 from webhooks.google_desk import Telling
@@ -121,10 +124,28 @@ class World:
             mine = select(Delivery).where(Delivery.courier == "google")
             return list(session.scalars(mine.order_by(Delivery.id)))
 
-    def restyle(self) -> None:
-        """The program has a new look, and all its cards are to follow."""
-        path = f"/templates/{self.program['template_id']}"
-        answer = self.door.patch(path, {"colors": {"background": "#7a1f3d"}})
+    def crowd(self, size: int) -> list[str]:
+        """Ids of new passes whose objects somebody holds in their newest state, says the database.
+
+        Google has not heard of them.
+        """
+        now = self.clock()
+        with self.service.parts.database.writing() as session:
+            program = session.get_one(Program, self.program["id"])
+            cards = [enrol(session, program, MemberDraft(), now).card for _ in range(size)]
+            for card in cards:
+                card.google_saved = True
+                google_sync.book_object(session, card.id, card.version, "0/10", now, notified=False)
+        return [card.id for card in cards]
+
+    def are_current(self, pass_ids: Sequence[str]) -> bool:
+        with self.service.parts.database.reading() as session:
+            return all(google_sync.standing(session, one).is_current for one in pass_ids)
+
+    def restyle(self, **template: Any) -> None:
+        """The program has a new look (a colour unless told), and all its cards are to follow."""
+        look = template or {"colors": {"background": "#7a1f3d"}}
+        answer = self.door.patch(f"/templates/{self.program['template_id']}", look)
         assert answer.status_code == 200, answer.text
         while True:
             with self.service.parts.database.writing() as session:

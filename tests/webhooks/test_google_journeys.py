@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from certs.development import GOOGLE_ISSUER_ID
 from passes.services import phones
 from passes.store import outbox
+from tests.conftest import logo_png
 from tests.webhooks.google_world import DOUBT, PREFIX, World
 from tests.webhooks.living import ScriptedCourier
 from webhooks.booking import PAUSE
@@ -143,6 +144,37 @@ def test_a_new_look_is_one_patch_of_the_class_and_the_objects_follow(world: Worl
     assert (patch.method, patch.body["reviewStatus"]) == ("PATCH", "UNDER_REVIEW")
     [follows] = world.told(path="loyaltyObject")
     assert follows.path.endswith(str(world.at_google(member)["object_id"]))
+    assert world.at_google(unsaved)["sync"] == "none"
+
+
+def test_a_new_colour_of_three_hundred_held_cards_is_one_request(world: World) -> None:
+    world.saved()
+    world.restyle(strip={"mode": "none"})
+    world.work(seconds=1)
+    crowd = world.crowd(300)
+    world.forget()
+    world.restyle()
+    world.work()
+    [patch] = world.told()
+    assert patch.method == "PATCH"
+    assert patch.path.startswith(f"{PREFIX}loyaltyClass/")
+    assert isinstance(patch.body, dict)
+    assert patch.body["hexBackgroundColor"] == "#7a1f3d"
+    assert world.are_current(crowd)
+    assert world.rows() == []
+
+
+def test_a_new_stamp_is_one_request_for_each_card_that_is_held(world: World) -> None:
+    held = [world.saved() for _ in range(4)]
+    world.forget()
+    unsaved = world.member()
+    stamp = world.door.upload(logo_png("#aa2211"), "stamp_on").get_json()["id"]
+    world.restyle(strip={"stamp_on_id": stamp})
+    world.work()
+    ids = [str(world.at_google(member)["object_id"]) for member in held]
+    objects = [entry.path.rpartition("/")[2] for entry in world.told(path="loyaltyObject")]
+    assert sorted(objects) == sorted(ids)
+    assert [entry.method for entry in world.told(path="loyaltyClass")] == ["PATCH"]
     assert world.at_google(unsaved)["sync"] == "none"
 
 
