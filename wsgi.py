@@ -32,11 +32,12 @@ from webhooks.desks import AppleDesk
 from webhooks.google_desk import GoogleDesk
 from webhooks.google_keys import InsecureKeysUrl, RootKeys, fetch_keys
 from webhooks.google_reconcile import reconcile
-from webhooks.rounds import Rounds, Terms
+from webhooks.rounds import Rounds
 from webhooks.simulators.cli import simulate
+from webhooks.terms import Terms
 from webhooks.worker import Round, Worker
 
-_LARGEST_BATCH = 500  # of the outbox; no more than a second's pushes
+_LARGEST_BATCH = 500  # of the outbox; no more than half a second's pushes
 
 _GOOGLE_RATE_PER_S = 20.0  # per service account, Google Wallet API: frequently asked questions
 _GOOGLE_BURST = 5.0
@@ -88,7 +89,7 @@ def compose_worker() -> Worker:
     )
     desk = AppleDesk(courier, settings.push_budget, timedelta(hours=1))
     terms = Terms(
-        batch=max(1, min(_LARGEST_BATCH, int(settings.pushes_per_s))),
+        batch=max(1, min(_LARGEST_BATCH, int(settings.pushes_per_s / 2))),
         lease=timedelta(seconds=settings.lease_s),
         retry_cap=timedelta(seconds=settings.retry_max_s),
     )

@@ -26,7 +26,8 @@ from passes.store.rate import take
 from passes.store.tables import Delivery, Pass, Program
 from webhooks.couriers.google_rest import GoogleRest
 from webhooks.google_desk import GoogleDesk
-from webhooks.rounds import Rounds, Terms
+from webhooks.rounds import Rounds
+from webhooks.terms import Terms
 
 HOLDERS, DRAINED = 100_000, 100
 RATE_PER_S, BURST, BATCH = 20.0, 5.0, 20  # as wsgi composes the worker

@@ -26,7 +26,8 @@ from passes.store.tables import Delivery, Device, Member
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Outcome
 from webhooks.desks import AppleDesk
-from webhooks.rounds import Rounds, Terms
+from webhooks.rounds import Rounds
+from webhooks.terms import Terms
 from webhooks.worker import Worker
 
 PHONES = 100_000
@@ -44,6 +45,7 @@ class NoCourier:
     """Takes everything at once, and remembers when."""
 
     taken: list[tuple[str, float]] = field(default_factory=list)
+    under_way: bool = False
 
     def deliver(self, pushes: Sequence[Push], /) -> Iterator[tuple[Push, Outcome]]:
         moment = time.perf_counter()

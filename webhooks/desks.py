@@ -32,7 +32,12 @@ N = TypeVar("N", bound=Notice)
 class Courier(Protocol[N]):
     """Speaks one provider's protocol; every notice gets one outcome, when its answer arrives."""
 
-    def deliver(self, notices: Sequence[N], /) -> Iterator[tuple[N, Outcome]]: ...
+    def deliver(self, notices: Sequence[N], /) -> Iterator[tuple[N, Outcome]]:
+        """Outcomes of these notices and of earlier ones, each with the object that was given."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether outcomes are still to come, with a later call."""
 
     def close(self) -> None: ...
 

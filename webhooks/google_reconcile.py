@@ -9,7 +9,7 @@ import structlog
 from passes.services import google_saves, google_sync
 from passes.store.database import Database
 from webhooks.couriers.google_rest import Held, Unanswered
-from webhooks.rounds import Clock
+from webhooks.terms import Clock
 
 _BATCH = 200  # objects per transaction, as many as Google lists at once
 

@@ -4,10 +4,11 @@ Not for: how many couriers work side by side and when they stop (see worker).
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Generic, Protocol
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Generic
 
 import structlog
 from sqlalchemy.orm import Session
@@ -17,52 +18,27 @@ from passes.store.database import Database
 from passes.store.ids import new_id
 from passes.store.outbox import Claimed, Retry
 from webhooks import figures
-from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused
+from webhooks.booking import Booking, Books
+from webhooks.couriers.outcomes import Later, Outcome
 from webhooks.desks import Desk, N
-from webhooks.retry import LONGEST_ASK_S, wait_s
+from webhooks.terms import Clock, Terms
 
-PAUSE = timedelta(minutes=5)  # after a refused certificate: then one batch tries again
-GIVE_UP_AFTER = timedelta(days=7)  # whatever the outage; APNs itself keeps pushes no longer
 _SETTLE_EVERY = 250  # outcomes, so that a crash repeats few pushes
+_BATCHES_UNDER_WAY = 4  # whose last answers are awaited while the next ones are told
 
 log = structlog.get_logger()
 
 
-class Clock(Protocol):
-    """Aware UTC."""
-
-    def __call__(self) -> datetime: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How rounds are made: rows per claim, lease and longest back-off.
+class _Awaited(Generic[N]):
+    """A notice the courier has, with the claim it was made of."""
 
-    A batch is finished before the next one begins: what it takes to tell it is what a stamp at the
-    till may have to wait, and it has to be far shorter than the lease. `doubt` is how long the
-    provider may yet obey what it did not answer; None where that does no harm.
-    """
-
-    batch: int = 500
-    lease: timedelta = timedelta(seconds=60)
-    retry_cap: timedelta = timedelta(minutes=15)
-    doubt: timedelta | None = None
-
-    @property
-    def longest_wait(self) -> timedelta:
-        """What we ever order; a later moment stems from a clock that was set back."""
-        return timedelta(seconds=LONGEST_ASK_S) + 2 * self.retry_cap
+    notice: N
+    owner: str
+    row: Claimed
 
 
-@dataclass(slots=True)
-class Booking:
-    """What the outcomes of a batch mean for its rows."""
-
-    told: list[Claimed] = field(default_factory=list)
-    gone: list[Claimed] = field(default_factory=list)
-    retries: list[Retry] = field(default_factory=list)
-    lost: list[tuple[Claimed, str]] = field(default_factory=list)
-    halted: list[tuple[Claimed, str]] = field(default_factory=list)
+_Arrived = tuple[_Awaited[N], Outcome]
 
 
 @dataclass(slots=True)
@@ -78,7 +54,7 @@ class Counted:
     def add(self, booking: Booking) -> None:
         self.delivered += len(booking.told)
         self.gone += len(booking.gone)
-        self.later += len(booking.retries)
+        self.later += len(booking.retries) + len(booking.slowed)
         self.refused += len(booking.lost)
         self.halted += len(booking.halted)
 
@@ -102,18 +78,31 @@ class Rounds(Generic[N]):
         self.desk = desk
         self.now = now
         self.terms = terms
-        self.uniform = uniform
+        self._books = Books(database, desk, now, terms, uniform)
+        self._awaited: dict[int, _Awaited[N]] = {}  # by the identity of the notice
 
     @property
     def name(self) -> str:
         return self.desk.name
 
     def close(self) -> None:
+        """What was sent is settled first."""
+        while self._awaited:
+            self._tell(())
         self.desk.courier.close()
 
     def step(self) -> Counted | None:
-        """Claims, tells and settles one batch; None when nothing was due."""
+        """Claims, tells and settles some rows; None when nothing was due and no answer awaited."""
+        notices = self._claim()
+        if notices is None and not self._awaited:
+            return None
+        return self._tell(notices or ())
+
+    def _claim(self) -> Sequence[N] | None:
+        """The notices of the next rows; None when nothing is due or enough is under way."""
         now, terms = self.now(), self.terms
+        if len(self._awaited) >= _BATCHES_UNDER_WAY * terms.batch:
+            return None
         with self.database.reading() as session:
             if not outbox.is_anything_due(session, self.name, now):
                 return None
@@ -122,114 +111,76 @@ class Rounds(Generic[N]):
             rows = outbox.claim(
                 session, self.name, owner, terms.batch, now, terms.lease, terms.doubt
             )
-            prepared = self.desk.prepare(session, rows, now)
+            held, free = self._apart(session, rows, now)
+            prepared = self.desk.prepare(session, free, now)
             outbox.drop(session, owner, prepared.pointless)
-            outbox.send_back(session, owner, prepared.too_early)
-        if not rows:
-            return None
-        return self._tell(owner, {row.id: row for row in rows}, prepared.notices)
+            outbox.send_back(session, owner, [*held, *prepared.too_early])
+        claimed = {row.id: row for row in free}
+        for notice in prepared.notices:
+            self._awaited[id(notice)] = _Awaited(notice, owner, claimed[notice.row])
+        return prepared.notices if rows else None
 
-    def _tell(self, owner: str, rows: dict[int, Claimed], notices: Sequence[N]) -> Counted:
+    def _apart(
+        self, session: Session, rows: Sequence[Claimed], now: datetime
+    ) -> tuple[list[Retry], list[Claimed]]:
+        """Rows whose queue stands still, until it moves again; and all others.
+
+        Each is claimed once in a while rather than passed over whenever somebody looks for work.
+        """
+        pauses = {pause.queue: pause for pause in outbox.pauses(session, now, self.name)}
+        held = [
+            Retry(row.id, pauses[row.queue].until, pauses[row.queue].why)
+            for row in rows
+            if row.queue in pauses
+        ]
+        return held, [row for row in rows if row.queue not in pauses]
+
+    def _tell(self, notices: Sequence[N]) -> Counted:
         counted = Counted()
-        arrived: list[tuple[N, Outcome]] = []
-        for pair in self._guarded(notices):
-            arrived.append(pair)
-            if len(arrived) >= _SETTLE_EVERY:
-                counted.add(self._settle(owner, rows, arrived))
-                arrived = []
-        if arrived:
-            counted.add(self._settle(owner, rows, arrived))
+        arrived: list[_Arrived[N]] = []
+        try:
+            with closing(self._guarded(notices)) as outcomes:
+                for one in outcomes:
+                    arrived.append(one)
+                    if len(arrived) >= _SETTLE_EVERY:
+                        self._settle_all(arrived, counted)
+                        arrived = []
+            self._settle_all([*arrived, *self._unheard()], counted)
+        except BaseException:
+            self._awaited.clear()  # their leases end by themselves
+            raise
         for outcome, number in counted.outcomes().items():
             figures.count(self.name, outcome, number)
         return counted
 
-    def _guarded(self, notices: Sequence[N]) -> Iterator[tuple[N, Outcome]]:
+    def _guarded(self, notices: Sequence[N]) -> "Generator[_Arrived[N], None, None]":
         """The courier's outcomes; a notice that breaks it is tried alone and cannot stop others."""
-        left = {notice.row: notice for notice in notices}
-        trouble = "the courier told no outcome"
         try:
             for notice, outcome in self.desk.courier.deliver(notices):
-                left.pop(notice.row, None)
-                yield notice, outcome
+                yield self._awaited.pop(id(notice)), outcome
         except Exception as error:  # noqa: BLE001  # whatever it is, the other rows go on
             # Only the error's name: its text might quote what was sent.
             trouble = f"the courier broke: {type(error).__name__}"
             log.error("courier broke", courier=self.name, error=type(error).__name__)  # noqa: TRY400
-        for notice in left.values():
-            if len(notices) == 1:
-                yield notice, Later(trouble, in_doubt=True)
-            else:
-                yield from self._guarded([notice])
+            left = [notice for notice in notices if id(notice) in self._awaited]
+            for notice in left:
+                if len(notices) == 1:
+                    yield self._awaited.pop(id(notice)), Later(trouble, in_doubt=True)
+                else:
+                    yield from self._guarded([notice])
 
-    def _settle(
-        self, owner: str, rows: dict[int, Claimed], arrived: Sequence[tuple[N, Outcome]]
-    ) -> Booking:
-        """Books what arrived: targets first, then their rows, in the order of a registration."""
-        now = self.now()
-        with self.database.writing() as session:
-            told = [notice for notice, outcome in arrived if isinstance(outcome, Delivered)]
-            self.desk.book_delivered(session, told, now)
-            booking = self._sort(session, rows, arrived, now)
-            outbox.lock(session, owner, [notice.row for notice, _ in arrived])
-            self._write(session, owner, booking, now)
-        for row in booking.told:
-            figures.observe_lag(self.name, (now - row.waiting_since).total_seconds())
-        return booking
+    def _unheard(self) -> "list[_Arrived[N]]":
+        """What the courier has forgotten."""
+        if self.desk.courier.under_way:
+            return []
+        forgotten = list(self._awaited.values())
+        self._awaited.clear()
+        return [(one, Later("the courier told no outcome", in_doubt=True)) for one in forgotten]
 
-    def _sort(
-        self,
-        session: Session,
-        rows: dict[int, Claimed],
-        arrived: Sequence[tuple[N, Outcome]],
-        now: datetime,
-    ) -> Booking:
-        """What each outcome means; targets that are gone are forgotten here."""
-        booking = Booking()
-        for notice, outcome in arrived:
-            row = rows[notice.row]
-            match outcome:
-                case Delivered():
-                    booking.told.append(row)
-                case Gone() if self.desk.book_gone(session, notice, outcome, now):
-                    booking.gone.append(row)
-                case Gone(why=why) | Later(why=why) if now - row.waiting_since > GIVE_UP_AFTER:
-                    self.desk.book_lost(session, notice, why)
-                    booking.lost.append((row, why))
-                case Gone(why=why):  # renewed meanwhile
-                    booking.retries.append(self._retry(row, why, None, now))
-                case Later(why=why, after_s=after_s, in_doubt=in_doubt):
-                    retry = self._retry(row, why, after_s, now)
-                    booking.retries.append(self._doubted(retry, now) if in_doubt else retry)
-                case Refused(why=why):
-                    self.desk.book_lost(session, notice, why)
-                    booking.lost.append((row, why))
-                case Halted(why=why):
-                    booking.halted.append((row, why))
-        return booking
-
-    def _retry(self, row: Claimed, why: str, after_s: float | None, now: datetime) -> Retry:
-        cap_s = self.terms.retry_cap.total_seconds()
-        wait = timedelta(seconds=wait_s(row.attempts, after_s, cap_s, self.uniform))
-        return Retry(row.id, now + wait, why, held=after_s is not None)
-
-    def _doubted(self, retry: Retry, now: datetime) -> Retry:
-        doubt = self.terms.doubt
-        return retry if doubt is None else replace(retry, doubt_until=now + doubt)
-
-    def _write(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:
-        if booking.told:
-            outbox.settle(session, owner, [row.id for row in booking.told], now)
-            outbox.resume(session, self.name, {row.queue for row in booking.told})
-        if booking.gone:
-            outbox.drop(session, owner, [row.id for row in booking.gone])
-        outbox.postpone(session, owner, booking.retries)
-        for row, why in booking.lost:
-            log.error("delivery given up", courier=self.name, row=row.id, why=why)
-            outbox.give_up(session, owner, row.id, why)
-        halted: dict[tuple[str, str], list[int]] = {}
-        for row, why in booking.halted:
-            halted.setdefault((row.queue, why), []).append(row.id)
-        for (queue, why), ids in halted.items():
-            log.error("queue halted", courier=self.name, queue=queue, why=why)
-            outbox.pause(session, self.name, queue, why, now, now + PAUSE)
-            outbox.release(session, owner, ids, why)
+    def _settle_all(self, arrived: "Sequence[_Arrived[N]]", counted: Counted) -> None:
+        """Claim by claim: what was claimed anew meanwhile is not settled by an old answer."""
+        by_owner: dict[str, list[tuple[Claimed, N, Outcome]]] = {}
+        for one, outcome in arrived:
+            by_owner.setdefault(one.owner, []).append((one.row, one.notice, outcome))
+        for owner, outcomes in by_owner.items():
+            counted.add(self._books.settle(owner, outcomes))

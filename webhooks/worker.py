@@ -13,7 +13,8 @@ from passes.services import google_saves, google_sync, idempotency, phones
 from passes.services.fanout import is_work_left, work_one_batch
 from passes.store import outbox
 from passes.store.database import Database
-from webhooks.rounds import Clock, Counted, Terms
+from webhooks.rounds import Counted
+from webhooks.terms import Clock, Terms
 
 _IDLE_S = 0.05
 _FAN_OUT_IDLE_S = 0.2

@@ -250,16 +250,6 @@ def give_up(session: Session, owner: str, row: int, why: str) -> None:
     )
 
 
-def release(session: Session, owner: str, rows: Sequence[int], why: str) -> None:
-    """The rows were not even tried (their queue stands still); this attempt does not count."""
-    session.execute(
-        update(Delivery)
-        .where(_mine(owner, rows))
-        .values(**_RELEASED, last_error=why, attempts=_attempts_but(1))
-        .execution_options(synchronize_session=False)
-    )
-
-
 def drop(session: Session, owner: str, rows: Sequence[int]) -> None:
     """The rows have lost their meaning: their target is gone."""
     session.execute(
@@ -323,9 +313,18 @@ def depths(session: Session) -> list[Depth]:
     return [Depth(*row) for row in rows]
 
 
-def pauses(session: Session, now: datetime) -> Sequence[QueuePause]:
-    """The queues that stand still now."""
-    return session.scalars(select(QueuePause).where(QueuePause.until > now)).all()
+def pauses(session: Session, now: datetime, courier: str | None = None) -> Sequence[QueuePause]:
+    """The queues that stand still now, all couriers' or one's."""
+    standing = select(QueuePause).where(QueuePause.until > now)
+    if courier is not None:
+        standing = standing.where(QueuePause.courier == courier)
+    return session.scalars(standing).all()
+
+
+def trouble_since(session: Session, courier: str, queue: str) -> datetime | None:
+    """When a queue stood still for the first time since it last moved; None when it moves."""
+    pause = session.get(QueuePause, (courier, queue))
+    return pause.since if pause else None
 
 
 _RELEASED = {"lease_owner": None, "lease_until": None, "lease_version": None}
@@ -334,18 +333,12 @@ _UNCHANGED = Delivery.version == Delivery.lease_version  # since it was claimed
 
 def _due(courier: str, now: datetime) -> ColumnElement[bool]:
     """Every priority by name, so that the index leads straight to what is due."""
-    standing = exists().where(
-        QueuePause.courier == courier,
-        QueuePause.queue == Delivery.queue,
-        QueuePause.until > now,
-    )
     return and_(
         Delivery.courier == courier,
         Delivery.state == WAITING,
         Delivery.priority.in_((AT_THE_TILL, BY_HAND, FAN_OUT)),
         Delivery.due_at <= now,
         or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now),
-        ~standing,
     )
 
 

@@ -24,7 +24,8 @@ from tests.conftest import Clock, Door, Service
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Outcome
 from webhooks.desks import AppleDesk, Courier
-from webhooks.rounds import Rounds, Terms
+from webhooks.rounds import Rounds
+from webhooks.terms import Terms
 
 BUDGET, WINDOW = 4, timedelta(hours=1)
 
@@ -125,6 +126,7 @@ class ScriptedCourier:
     answer: Callable[[Push], Outcome] = lambda _: Delivered()
     seen: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
+    under_way: bool = False
 
     def deliver(self, pushes: Sequence[Push], /) -> Iterator[tuple[Push, Outcome]]:
         for push in pushes:

@@ -87,9 +87,16 @@ def pushes_to(count: int, topic: str = TOPIC) -> list[Push]:
     return [Push(row, f"{row:064x}", topic) for row in range(count)]
 
 
+def all_outcomes(courier: Apns, pushes: Sequence[Push]) -> list[tuple[Push, Outcome]]:
+    pairs = list(courier.deliver(pushes))
+    while courier.under_way:
+        pairs += courier.deliver(())
+    return pairs
+
+
 def delivered(courier: Apns, pushes: Sequence[Push]) -> dict[int, Outcome]:
     """The outcome of each row; every push has exactly one, and none gives a token away."""
-    pairs = list(courier.deliver(pushes))
+    pairs = all_outcomes(courier, pushes)
     assert Counter(push for push, _ in pairs) == Counter(pushes)
     for push, outcome in pairs:
         assert push.token not in getattr(outcome, "why", "")
@@ -288,6 +295,18 @@ def test_a_push_without_answer_waits_and_stops_no_other(apns: LocalApns, hasty: 
     assert "no answer within 0.4 s" in str(outcomes)
 
 
+def test_the_next_pushes_do_not_wait_for_one_without_answer(apns: LocalApns, hasty: Apns) -> None:
+    slow, *others, next_one = pushes_to(12)
+    delivered(hasty, others)  # the connection is open
+    apns.script.add(Rule(Answer(how="stall"), token=slow.token))
+    first = list(hasty.deliver([slow, *others]))
+    assert {push for push, _ in first} == set(others)
+    assert hasty.under_way
+    assert list(hasty.deliver([next_one])) == [(next_one, Delivered())]
+    [(push, outcome)] = all_outcomes(hasty, ())
+    assert (push, type(outcome)) == (slow, Later)
+
+
 def test_an_apns_that_answers_nothing_costs_little_time(apns: LocalApns, hasty: Apns) -> None:
     delivered(hasty, pushes_to(100))
     apns.script.add(Rule(Answer(how="stall")))
@@ -298,7 +317,7 @@ def test_an_apns_that_answers_nothing_costs_little_time(apns: LocalApns, hasty: 
 
 def test_a_dead_queue_holds_up_no_other(apns: LocalApns, hasty: Apns) -> None:
     apns.script.add(Rule(Answer(how="stall"), topic=TOPIC))
-    pairs = list(hasty.deliver([*pushes_to(50), *pushes_to(50, COFFEE)]))
+    pairs = all_outcomes(hasty, [*pushes_to(50), *pushes_to(50, COFFEE)])
     assert {push.topic for push, _ in pairs[:50]} == {COFFEE}
     assert {type(outcome) for _, outcome in pairs[:50]} == {Delivered}
     assert {type(outcome) for _, outcome in pairs[50:]} == {Later}

@@ -20,7 +20,7 @@ from tests.conftest import Service
 from tests.webhooks.living import ScriptedCourier, Shop
 from webhooks.cli import outside_commands
 from webhooks.couriers.outcomes import Refused
-from webhooks.rounds import Terms
+from webhooks.terms import Terms
 from webhooks.worker import Worker
 
 pytestmark = pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)

@@ -6,13 +6,12 @@ import pytest
 
 from webhooks.couriers.google_answers import (
     Act,
-    Slower,
     Synced,
     judge,
     read_answer,
     verdict,
 )
-from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
+from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 
 ACCOUNT = "passmint@project.iam.gserviceaccount.com"
 WRITES = (Act.PATCH, Act.INSERT, Act.NOTIFY, Act.MENTION)

@@ -14,7 +14,7 @@ from tests.conftest import Door, Service
 from webhooks.couriers.google_rest import Held, Unanswered
 from webhooks.couriers.outcomes import Later
 from webhooks.google_reconcile import reconcile
-from webhooks.rounds import Terms
+from webhooks.terms import Terms
 from webhooks.worker import Worker
 
 ISSUER = "3388000000012345678"

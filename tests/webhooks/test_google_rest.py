@@ -22,7 +22,7 @@ from tests.webhooks.google_double import (
     refusing,
     running_double,
 )
-from webhooks.couriers.google_answers import Slower, Synced
+from webhooks.couriers.google_answers import Synced
 from webhooks.couriers.google_rest import (
     GoogleRest,
     Held,
@@ -31,7 +31,7 @@ from webhooks.couriers.google_rest import (
     Unanswered,
     Upsert,
 )
-from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
+from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 from webhooks.simulators.google_http import Reply, Request, json_reply
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

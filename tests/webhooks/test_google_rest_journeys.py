@@ -15,10 +15,10 @@ from passes.store.database import Database
 from passes.store.rate import take
 from passes.wallets.google import class_json, object_json, resource_id
 from tests.passes.wallets.google_cards import class_facts, face, object_facts
-from webhooks.couriers.google_answers import Slower, Synced
+from webhooks.couriers.google_answers import Synced
 from webhooks.couriers.google_requests import Notice
 from webhooks.couriers.google_rest import GoogleRest, Held, Message, Upsert
-from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
+from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 from webhooks.simulators.google_script import Rule
 from webhooks.simulators.google_server import Google, running_google
 

@@ -1,6 +1,7 @@
 """A courier's rounds on both databases: what is told, put off, given up, and never lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +16,10 @@ from passes.store.versions import newest_version
 from tests.conftest import Service
 from tests.passes.web.answers import problem
 from tests.webhooks.living import BUDGET, WINDOW, ScriptedCourier, Shop
+from webhooks.booking import GIVE_UP_AFTER, PAUSE
 from webhooks.couriers.apns import Push
-from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused
-from webhooks.rounds import GIVE_UP_AFTER, PAUSE, Counted
+from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused, Slower
+from webhooks.rounds import Counted
 
 SECOND = timedelta(seconds=1)
 OTHER_TYPE = "pass.com.example.other"
@@ -322,6 +324,115 @@ def test_a_refused_certificate_stops_its_own_queue_until_somebody_mends_it(shop:
     assert mended.step() == Counted(delivered=2)
     with shop.database.reading() as session:
         assert session.scalars(select(QueuePause)).all() == []
+
+
+def test_a_provider_that_has_enough_is_left_alone_for_longer_and_longer(shop: Shop) -> None:
+    shop.stamp(shop.member("aa", "bb"))
+    another_queue(shop, "cc")
+    enough = answering(aa=Slower("429"), bb=Slower("429"))
+    rounds = shop.rounds(enough, retry_cap=timedelta(seconds=60))
+    assert rounds.step() == Counted(delivered=1, later=2)
+    waits = []
+    for _ in range(5):
+        assert rounds.step() is None
+        [until] = {row.due_at for row in shop.rows()}
+        waits.append((until - shop.clock()).total_seconds())
+        shop.clock.forward(until - shop.clock())
+        assert rounds.step() == Counted(later=2)
+    assert waits == [10, 20, 60, 120, 120]
+    assert {row.attempts for row in shop.rows()} == {0}
+
+
+def test_a_provider_is_given_the_time_it_asks_for(shop: Shop) -> None:
+    shop.stamp(shop.member("aa"))
+    rounds = shop.rounds(answering(aa=Slower("429", after_s=600)))
+    assert rounds.step() == Counted(later=1)
+    shop.clock.forward(600 * SECOND)
+    assert rounds.step() is None
+    shop.clock.forward(5 * SECOND)
+    assert shop.rounds(ScriptedCourier()).step() == Counted(delivered=1)
+
+
+def test_lines_of_a_queue_that_stands_still_are_looked_at_once(shop: Shop) -> None:
+    member = shop.member("aa")
+    shop.stamp(member)
+    rounds = shop.rounds(answering(aa=Halted("renew the certificate")))
+    rounds.step()
+    assert rounds.step() is None
+    shop.stamp(member)
+    assert rounds.step() == Counted()
+    assert rounds.step() is None
+    assert shop.row().last_error == "renew the certificate"
+
+
+# --- one at a time --------------------------------------------------------------------------------
+
+
+@dataclass
+class HoldingCourier(ScriptedCourier):
+    """Answers some pushes only when it is told to."""
+
+    holds: Callable[[Push], bool] = lambda push: push.token == "aa"
+    waiting: list[Push] = field(default_factory=list)
+
+    def deliver(self, pushes: Sequence[Push], /) -> Iterator[tuple[Push, Outcome]]:
+        self.waiting += pushes
+        ready = [push for push in self.waiting if not self.holds(push)]
+        self.waiting = [push for push in self.waiting if self.holds(push)]
+        self.under_way = bool(self.waiting)
+        yield from super().deliver(ready)
+
+
+def test_a_push_without_answer_holds_up_no_other(shop: Shop) -> None:
+    courier = HoldingCourier()
+    rounds = shop.rounds(courier, batch=2)
+    slow, quick = shop.member("aa", "bb"), shop.member("cc")
+    shop.stamp(slow)
+    assert rounds.step() == Counted(delivered=1)
+    shop.stamp(quick)
+    assert rounds.step() == Counted(delivered=1)
+    assert courier.seen == ["bb", "cc"]
+    courier.holds = lambda _: False
+    assert rounds.step() == Counted(delivered=1)
+    assert shop.rows() == []
+
+
+def test_what_was_sent_is_settled_before_the_end(shop: Shop) -> None:
+    courier = HoldingCourier()
+    rounds = shop.rounds(courier)
+    shop.stamp(shop.member("aa"))
+    rounds.step()
+    courier.holds = lambda _: False
+    rounds.close()
+    assert shop.rows() == []
+
+
+def test_an_answer_to_an_old_claim_does_not_settle_a_new_one(shop: Shop) -> None:
+    """The worker slept for longer than its own lease, and claims its line once more."""
+    courier = HoldingCourier()
+    rounds = shop.rounds(courier)
+    member = shop.member("aa")
+    shop.stamp(member)
+    rounds.step()
+    shop.clock.forward(timedelta(seconds=61))
+    shop.stamp(member)
+    rounds.step()
+    _old, new = courier.waiting
+    courier.holds = lambda push: push is new
+    assert rounds.step() == Counted(delivered=1)
+    assert len(shop.rows()) == 1
+    courier.holds = lambda _: False
+    rounds.step()
+    assert shop.rows() == []
+
+
+def test_a_worker_with_much_under_way_claims_no_more(shop: Shop) -> None:
+    courier = HoldingCourier(holds=lambda _: True)
+    rounds = shop.rounds(courier, batch=1)
+    shop.stamp(shop.member(*(f"a{number}" for number in range(9))))
+    for _ in range(9):
+        rounds.step()
+    assert len(courier.waiting) == 4
 
 
 # --- faults ---------------------------------------------------------------------------------------

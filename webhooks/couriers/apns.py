@@ -28,7 +28,7 @@ MAX_IN_FLIGHT = 200
 
 _TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: of variable length, do not assume one
 _AT_ONCE = 50  # pushes started before they are sent, so that APNs works while we prepare the next
-_LONGEST_WAIT_S = 1.0
+_QUIET_S = 0.05  # without an answer, then the caller may have something new
 _CATCH_UP_S = 0.05  # of the pace, after waiting a little too long
 _WEEK_S = 7 * 86_400.0  # APNs keeps a push for a phone that is off; it stores 30 days at most
 
@@ -68,22 +68,34 @@ class Apns:
         self._lines: dict[str, Line] = {}
 
     def deliver(self, pushes: Sequence[Push]) -> Iterator[tuple[Push, Outcome]]:
-        """Each push with its outcome, as the answers arrive; in the end every push had one.
+        """Outcomes of these pushes and of earlier ones, as the answers arrive.
 
-        A dead server costs about twice `timeout_s`. Between two outcomes nothing is received, so
-        the caller should not dwell. Left early, the rest was perhaps sent, but has no outcome.
+        Ends when every push had its outcome, or when nothing was heard for a moment: a push that
+        APNs does not answer holds up no other. What is `under_way` then has its outcome in a later
+        call, after about twice `timeout_s` at the latest. Between two outcomes nothing is received,
+        so the caller should not dwell. Left early, no outcome of what is under way ever comes.
         """
-        lines: list[Line] = []
         try:
-            yield from self._hand_out(pushes, lines)
-            while any(line.busy for line in lines):
+            yield from self._hand_out(pushes)
+            heard_at = time.monotonic()
+            while lines := self._busy_lines():
                 self._feed(lines)
                 self._wait(lines)
                 for line in lines:
-                    yield from line.drive()
-        finally:
-            for line in lines:
+                    for settled in line.drive():
+                        yield settled
+                        heard_at = time.monotonic()
+                if time.monotonic() - heard_at > _QUIET_S and not _any_room(lines):
+                    return
+        except BaseException:
+            for line in self._lines.values():
                 line.abandon()
+            raise
+
+    @property
+    def under_way(self) -> bool:
+        """Whether outcomes are still to come."""
+        return bool(self._busy_lines())
 
     def close(self) -> None:
         """End all connections and forget the keys."""
@@ -91,9 +103,10 @@ class Apns:
             line.close()
         self._lines.clear()
 
-    def _hand_out(
-        self, pushes: Sequence[Push], lines: list[Line]
-    ) -> Iterator[tuple[Push, Outcome]]:
+    def _busy_lines(self) -> list[Line]:
+        return [line for line in self._lines.values() if line.busy]
+
+    def _hand_out(self, pushes: Sequence[Push]) -> Iterator[tuple[Push, Outcome]]:
         """Queue the pushes at the lines of their topics; what cannot be sent is settled."""
         by_topic: dict[str, list[Push]] = defaultdict(list)
         for push in pushes:
@@ -108,7 +121,6 @@ class Apns:
                 yield from ((push, Halted(str(error))) for push in queue)
                 continue
             line.begin(queue, self._now())
-            lines.append(line)
 
     def _line(self, topic: str) -> Line:
         """The line of a topic's certificate, a new one when that was renewed."""
@@ -132,12 +144,16 @@ class Apns:
 
     def _wait(self, lines: Sequence[Line]) -> None:
         """Until something arrives, a timer of libcurl ends, or the pace allows the next push."""
-        held_back = any(line.has_room for line in lines)
-        wait_s = min(_LONGEST_WAIT_S, *(line.patience_s() for line in lines))
-        if held_back:
+        wait_s = min(_QUIET_S, *(line.patience_s() for line in lines))
+        if _any_room(lines):
             wait_s = min(wait_s, self._pace.wait_s())
         readable, writable, exceptional = _sockets(lines)
         select.select(readable, writable, exceptional, wait_s)
+
+
+def _any_room(lines: Sequence[Line]) -> bool:
+    """Whether a push waits for the pace alone."""
+    return any(line.has_room for line in lines)
 
 
 def _sockets(lines: Sequence[Line]) -> tuple[list[int], list[int], list[int]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
 
-from webhooks.couriers.outcomes import Delivered, Halted, Later, Outcome, Refused
+from webhooks.couriers.outcomes import Delivered, Halted, Later, Outcome, Refused, Slower
 
 _REASON = re.compile(r"[A-Za-z_.]{1,64}")
 _MAX_WORDS = 200
@@ -43,11 +43,6 @@ class Synced(Delivered):
 
     has_users: bool | None = None
     notified: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Slower(Later):
-    """Later, and the same for everything else of this account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from typing import Generic, TypeVar
 from webhooks.couriers.google_answers import (
     Act,
     Answer,
-    Slower,
     Synced,
     judge,
     review_of,
@@ -39,7 +38,7 @@ from webhooks.couriers.google_requests import (
     request,
 )
 from webhooks.couriers.google_token import SharedToken
-from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused
+from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 
 __all__ = ["GoogleRest", "Held", "Kind", "Message", "Unanswered", "Upsert"]
 
@@ -68,6 +67,8 @@ class GoogleRest:
     `patience_s`       no request begins later after the begin of `deliver`: the rows' lease has to
                        last this long and two timeouts more, then nothing old overtakes the new
     """
+
+    under_way = False  # each call waits for all its outcomes
 
     def __init__(
         self,

@@ -11,8 +11,7 @@ from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.oauth2 import service_account
 
 from certs.errors import CertificateError
-from webhooks.couriers.google_answers import Slower
-from webhooks.couriers.outcomes import Halted, Outcome
+from webhooks.couriers.outcomes import Halted, Outcome, Slower
 
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
 

@@ -3,6 +3,7 @@
 Delivered            the provider took it
 Gone(since)          the target no longer exists: forget it, unless it was renewed after `since`
 Later(after_s, why)  try this one again, not before `after_s` seconds (None: the usual back-off)
+Slower(after_s, why) the same for all of this queue: the provider has enough for now
 Refused(why)         it will never be taken; give the row up where people can see it
 Halted(why)          nothing of this queue can be taken now (a certificate is refused, say):
                      pause the queue and raise an alarm; the row waits
@@ -36,6 +37,11 @@ class Later:
     why: str
     after_s: float | None = None
     in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slower(Later):
+    """Later, and the same for everything else of this queue."""
 
 
 @dataclass(frozen=True, slots=True)

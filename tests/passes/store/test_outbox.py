@@ -171,13 +171,15 @@ def test_a_line_renewed_while_it_is_told_stays_leased(box: Box) -> None:
     assert box.claim("own_2") == []
 
 
-def test_a_queue_that_stands_still_holds_only_its_own_lines(box: Box) -> None:
-    box.enqueue(A, B, C)
+def test_which_queues_stand_still_is_told_by_courier(box: Box) -> None:
+    until = NOW + timedelta(minutes=5)
     with box.writing() as session:
-        outbox.pause(session, APNS, QUEUE, "certificate", NOW, NOW + timedelta(minutes=5))
-        outbox.pause(session, "another", OTHER_QUEUE, "noise", NOW, NOW + timedelta(minutes=5))
-    assert targets(box.claim()) == [B]
-    assert {A, C} <= set(targets(box.claim("own_2", now=NOW + timedelta(minutes=5))))
+        outbox.pause(session, APNS, QUEUE, "certificate", NOW, until)
+        outbox.pause(session, "another", OTHER_QUEUE, "noise", NOW, until)
+    with box.database.reading() as session:
+        assert [pause.queue for pause in outbox.pauses(session, NOW, APNS)] == [QUEUE]
+        assert len(outbox.pauses(session, NOW)) == 2
+        assert outbox.pauses(session, until) == []
 
 
 def test_pausing_again_keeps_since_when_and_resuming_ends_it(box: Box) -> None:
@@ -190,8 +192,10 @@ def test_pausing_again_keeps_since_when_and_resuming_ends_it(box: Box) -> None:
         [pause] = outbox.pauses(session, NOW + timedelta(minutes=8))
     assert (pause.why, pause.since) == ("second", NOW)
     with box.writing() as session:
+        assert outbox.trouble_since(session, APNS, QUEUE) == NOW
         outbox.resume(session, APNS, [QUEUE])
-    assert targets(box.claim()) == [A]
+    with box.writing() as session:
+        assert outbox.trouble_since(session, APNS, QUEUE) is None
 
 
 # --- settle ---------------------------------------------------------------------------------------
@@ -216,7 +220,7 @@ def test_a_line_that_changed_while_it_was_told_waits_at_once(box: Box) -> None:
     assert targets(box.claim("own_2", now=told_at)) == [A]
 
 
-@pytest.mark.parametrize("act", ["settle", "postpone", "give_up", "release", "drop", "send_back"])
+@pytest.mark.parametrize("act", ["settle", "postpone", "give_up", "drop", "send_back"])
 def test_who_lost_the_lease_settles_nothing(box: Box, act: str) -> None:
     box.enqueue(A)
     [row] = box.claim("slow")
@@ -233,8 +237,6 @@ def test_who_lost_the_lease_settles_nothing(box: Box, act: str) -> None:
                 outbox.send_back(session, "slow", later)
             case "give_up":
                 outbox.give_up(session, "slow", row.id, "slow")
-            case "release":
-                outbox.release(session, "slow", [row.id], "slow")
             case "drop":
                 outbox.drop(session, "slow", [row.id])
     after = box.rows[A]
@@ -293,15 +295,14 @@ def test_a_line_given_up_while_it_changed_waits(box: Box) -> None:
 
 @pytest.mark.parametrize("renewed", [False, True])
 def test_an_attempt_that_was_not_made_does_not_count(box: Box, *, renewed: bool) -> None:
-    box.enqueue(A, B)
-    released, sent_back = box.claim()
+    box.enqueue(A)
+    [row] = box.claim()
     if renewed:
-        box.enqueue(A, B)
+        box.enqueue(A)
     with box.writing() as session:
-        outbox.release(session, "own_1", [released.id], "paused")
-        outbox.send_back(session, "own_1", [Retry(sent_back.id, NOW, "budget")])
-    assert {row.attempts for row in box.rows.values()} == {0}
-    assert len(box.claim("own_2")) == 2
+        outbox.send_back(session, "own_1", [Retry(row.id, NOW, "budget")])
+    assert box.rows[A].attempts == 0
+    assert len(box.claim("own_2")) == 1
 
 
 # --- doubt ----------------------------------------------------------------------------------------
