@@ -1,14 +1,13 @@
 """The demo as a newcomer runs it: one command, links that answer, and nothing left behind."""
 
 import json
-import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from sqlalchemy import create_engine, make_url, text
 
 from passes.settings import process_environment
 from tests.passes.web.packages import Package
+from tests.processes import ROOT, free_ports
 
-ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-c", "import wsgi; wsgi.cli()", "demo")
 PATIENCE_S = 90
+_PORTS = 5  # of one demo, side by side
 FACTS = {
     "base_url",
     "admin_key",
@@ -109,23 +109,6 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def free_ports(count: int = 5) -> int:
-    """The first of so many free ports in a row, below those that outgoing connections are given."""
-    while True:
-        first = random.randrange(20_000, 32_000)  # noqa: S311  # no secret
-        with ExitStack() as probes:
-            try:
-                for port in range(first, first + count):
-                    _bind(probes, port)
-            except OSError:
-                continue
-            return first
-
-
-def _bind(probes: ExitStack, port: int) -> None:
-    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
-
-
 def downloaded(facts: dict[str, Any]) -> Package:
     answer = requests.get(facts["pkpass_url"], timeout=30)
     assert answer.status_code == 200, answer.text
@@ -133,7 +116,7 @@ def downloaded(facts: dict[str, Any]) -> Package:
 
 
 def test_a_newcomer_gets_links_that_answer_and_the_next_run_keeps_them(tmp_path: Path) -> None:
-    port, folder = free_ports(), tmp_path / "var"
+    port, folder = free_ports(_PORTS), tmp_path / "var"
     with demo(folder, port) as (printed, facts):
         assert facts.keys() >= FACTS
         for name in ("join_url", "card_url", "pkpass_url", "api_key"):
@@ -166,7 +149,7 @@ def test_the_same_on_postgresql_with_two_workers(tmp_path: Path, postgres_server
     with admin.connect() as connection:
         connection.execute(text("CREATE DATABASE demo"))
     url = make_url(postgres_server).set(database="demo").render_as_string(hide_password=False)
-    with demo(tmp_path / "var", free_ports(), "--database-url", url) as (_, facts):
+    with demo(tmp_path / "var", free_ports(_PORTS), "--database-url", url) as (_, facts):
         downloads = {downloaded(facts).files["manifest.json"] for _ in range(6)}
         assert len(downloads) == 1
         assert requests.get(facts["card_url"], timeout=30).status_code == 200
@@ -195,7 +178,7 @@ def command(path: Path) -> bytes:
 
 def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
-        port = free_ports()
+        port = free_ports(_PORTS)
         taken.bind(("127.0.0.1", port))
         taken.listen()
         ended = subprocess.run(

@@ -1,0 +1,102 @@
+"""Tills that give stamps and never lose one: the same key is sent until there is an answer."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from threading import BoundedSemaphore, Lock
+from typing import Any
+
+from webhooks.simulators.web import HttpWeb, Unreachable, WebAnswer
+
+_TILLS = 4
+_AT_ONCE = 16  # requests under way in all, double taps included
+_PATIENCE_S = 60.0
+_PAUSE_S = 0.05  # before the same key is sent again
+_DONE = {200, 201}
+_AGAIN = {(409, "idempotency_in_progress"), (503, "database_unavailable")}
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What a till was answered for one key."""
+
+    key: str
+    member_id: str
+    transaction_id: str
+    balance: int
+
+
+@dataclass
+class Tills:
+    """Four people at the counter; `given` holds every answer, also the second one of a key."""
+
+    service_url: str
+    api_key: str = field(repr=False)
+    given: list[Acknowledged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._numbers = count(1)
+        self._free = BoundedSemaphore(_TILLS)
+        self._lock = Lock()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="till")
+        self._open: list[Future[None]] = []
+
+    def stamp(self, member_id: str, taps: int = 1) -> None:
+        """Gives one stamp as soon as a till is free; with two taps its key is sent twice."""
+        self._free.acquire()
+        key = f"{member_id}-{next(self._numbers)}"
+        acts = [self._pool.submit(self._give, member_id, key) for _ in range(taps)]
+        acts[0].add_done_callback(lambda _: self._free.release())
+        self._open += acts
+
+    def stamp_at_once(self, member_ids: Iterable[str]) -> None:
+        """One stamp for each, from many tills at the same moment."""
+        for member_id in member_ids:
+            key = f"{member_id}-{next(self._numbers)}"
+            self._open.append(self._pool.submit(self._give, member_id, key))
+
+    def wait(self) -> None:
+        """Until all is answered; raises what a till could not make sense of."""
+        while self._open:
+            self._open.pop().result()
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _give(self, member_id: str, key: str) -> None:
+        url = f"{self.service_url}/v1/members/{member_id}/transactions"
+        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": key}
+        line = insist("POST", url, headers, {"type": "earn"})["transaction"]
+        told = Acknowledged(key, line["member_id"], line["id"], line["balance_after"])
+        with self._lock:
+            self.given.append(told)
+
+
+def insist(method: str, url: str, headers: Mapping[str, str], document: object) -> Any:
+    """The answer's JSON. Whatever breaks, the same is sent again until somebody answers."""
+    web, give_up = HttpWeb(), time.monotonic() + _PATIENCE_S
+    headers = {**headers, "Content-Type": "application/json"}
+    body = json.dumps(document).encode()
+    while (answer := _try(web, method, url, headers, body)) is None:
+        assert time.monotonic() < give_up, f"no answer for {method} {url}"
+        time.sleep(_PAUSE_S)
+    web.close()
+    return json.loads(answer.body)
+
+
+def _try(
+    web: HttpWeb, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> WebAnswer | None:
+    """The answer, or None when the same is to be sent again."""
+    try:
+        answer = web.send(method, url, headers, body)
+    except Unreachable:
+        return None
+    if answer.status in _DONE:
+        return answer
+    problem = (answer.status, json.loads(answer.body).get("code"))
+    assert problem in _AGAIN, f"{method} {url} was answered {problem}"
+    return None
