@@ -14,6 +14,7 @@ from webhooks.simulators.errands import Due, Errand
 from webhooks.simulators.findings import Finding
 from webhooks.simulators.lockscreen import announcement, changed_fields
 from webhooks.simulators.pkpass import Package, examine
+from webhooks.simulators.strict import rule_findings
 from webhooks.simulators.wallet import Card, Wallet, WebService
 from webhooks.simulators.web import Unreachable, Web, WebAnswer
 
@@ -174,6 +175,8 @@ class Daemon:
         card.package = new
         card.updated_at = self._wallet.now()
         self._wallet.say("fetch", "Fetched (200): a new pass")
+        for finding in _new_findings(old, new):
+            self._wallet.say("note", str(finding))
         self._show(old, new)
 
     def _show(self, old: Package, new: Package) -> None:
@@ -211,6 +214,12 @@ class Daemon:
             self._protocol.complain(service, [line])
         except Unreachable:
             self._wallet.say("trouble", "The complaint could not be delivered")
+
+
+def _new_findings(old: Package, new: Package) -> list[Finding]:
+    """What an update spoils that was well before."""
+    known = set(rule_findings(old.document, old.files))
+    return [one for one in rule_findings(new.document, new.files) if one not in known]
 
 
 def _identity_findings(old: Package, new: Package) -> list[Finding]:

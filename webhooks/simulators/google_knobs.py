@@ -27,6 +27,7 @@ class Knobs(BaseModel):
     account_linked: bool = True  # false: the account is no user of the issuer (403)
     rate_per_s: float | None = Field(default=20, gt=0)  # null: no limit
     notices_per_day: int = Field(default=3, ge=0)  # per pass; Google: 3 in 24 hours
+    dwell_s: float = Field(default=10, ge=0)  # near a place before its notice (assumed)
     review: Literal["approve", "hold", "reject"] = "approve"  # of classes that ask for review
     demo: bool = False  # an issuer in demo mode: only testers can save
     testers: tuple[str, ...] = ()

@@ -7,6 +7,7 @@
     POST /androids/{id}/add             {url}
     POST /androids/{id}/remove          {object_id}
     POST /androids/{id}/stamp           {object_id}
+    POST /androids/{id}/walk            {place}, {latitude, longitude}, or {away: true}
     POST /androids/{id}/switch          {name: notifications, on: true or false}
 
 `object_id` may be left out: the newest card.
@@ -27,7 +28,14 @@ from webhooks.simulators.google_pictures import PictureError
 from webhooks.simulators.google_registry import Resource
 from webhooks.simulators.google_server import USER, Google
 from webhooks.simulators.google_views import android_json
-from webhooks.simulators.page_forms import given, phone_reply, png_reply, switched_on
+from webhooks.simulators.locator import locator
+from webhooks.simulators.page_forms import (
+    destination,
+    given,
+    phone_reply,
+    png_reply,
+    switched_on,
+)
 from webhooks.simulators.till import Till, TillError
 
 _ROOM = "passmint-androids"
@@ -50,12 +58,21 @@ def install(app: Flask, google: Google, till: Till | None) -> None:
 
 def shown(google: Google) -> list[dict[str, object]]:
     """All Androids for the page's template."""
-    return [android_json(phone) for phone in google.androids.all()]
+    return [
+        android_json(phone) | {"locator": locator(phone.watched(), phone.position)}
+        for phone in google.androids.all()
+    ]
+
+
+@androids.before_app_request
+def look() -> None:
+    """Whoever asks sees the phones as they are by now."""
+    _room().google.androids.look()
 
 
 @androids.get("")
 def index() -> Response:
-    return jsonify({"androids": shown(_room().google)})
+    return jsonify({"androids": [android_json(one) for one in _room().google.androids.all()]})
 
 
 @androids.post("")
@@ -82,6 +99,13 @@ def add(phone_id: str) -> ResponseReturnValue:
 def remove(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
     phone.remove(_card(phone, given("object_id")).id)
+    return _reply(phone)
+
+
+@androids.post("/<phone_id>/walk")
+def walk(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    phone.walk(destination(phone.watched()))
     return _reply(phone)
 
 

@@ -1,9 +1,16 @@
 """An Android as plain values: what the page's template and the JSON interface show."""
 
-from webhooks.simulators.google_android import Android
+from webhooks.simulators.google_android import NEAR_WORDS, Android
 from webhooks.simulators.google_face import face_of
 from webhooks.simulators.google_registry import Resource
-from webhooks.simulators.views import event_json, notice_json
+from webhooks.simulators.views import (
+    event_json,
+    nearby_json,
+    notice_json,
+    places_json,
+    position_json,
+)
+from webhooks.simulators.whereabouts import Watched
 
 _TRAIL = 40
 
@@ -17,9 +24,17 @@ def android_json(phone: Android) -> dict[str, object]:
         "version": phone.trail.newest,
         "notifications": phone.notifications,
         "cards": [_card(one, phone.class_of(one)) for one in phone.passes()],
+        "position": position_json(phone.position),
+        "places": places_json(phone.watched(), phone.position),
+        "nearby": _nearby(phone.nearby),
         "lock_screen": [notice_json(one) for one in reversed(list(phone.lock_screen))],
         "trail": [event_json(one) for one in reversed(list(phone.trail.events)[-_TRAIL:])],
     }
+
+
+def _nearby(place: Watched | None) -> dict[str, object] | None:
+    shown = nearby_json(place)
+    return shown | {"text": NEAR_WORDS} if shown else None
 
 
 def _card(resource: Resource, parent: Resource) -> dict[str, object]:

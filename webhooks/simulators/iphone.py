@@ -20,6 +20,7 @@ from webhooks.simulators.pkpass import MEDIA_TYPE, Package, examine
 from webhooks.simulators.rationing import Ration
 from webhooks.simulators.wallet import Card, CardKey, Wallet, WebService
 from webhooks.simulators.web import Unreachable, Web, WebAnswer
+from webhooks.simulators.whereabouts import Position
 
 _OK = 200
 
@@ -96,6 +97,7 @@ class IPhone:
             if card.registered:
                 self.wallet.leaving[key] = card
                 self.wallet.ask("unregister", card, "user")
+            self.wallet.look_around()
 
     def set_automatic(self, on: bool) -> None:  # a switch
         """The switch “Automatic Updates” on the back of the cards."""
@@ -118,6 +120,13 @@ class IPhone:
         with self._lock:
             self.offline = offline
             self.wallet.say("switch", "Went offline" if offline else "Back online")
+
+    def walk(self, position: Position | None) -> None:
+        """Go there, or to where no place is near (None); the lock screen follows, offline too."""
+        with self._lock:
+            self.wallet.position = position
+            self.wallet.say("walk", f"Walked to {position}" if position else "Walked away")
+            self.wallet.look_around()
 
     # What the world does -------------------------------------------------------------------------
 
@@ -145,6 +154,7 @@ class IPhone:
                 self._on_push(service)
             while taken := self.wallet.errands.take(self._now()):
                 self._daemon.run(*taken)
+            self.wallet.look_around()
 
     def _waiting_pushes(self) -> list[WebService]:
         """Each service once: a push only says “come and fetch”."""
@@ -173,6 +183,7 @@ class IPhone:
         self.wallet.say(
             "added", f"{word} “{package.description}”: manifest, signature and rules are fine"
         )
+        self.wallet.look_around()
         if not package.web_service_url:
             return
         place = (package.web_service_url, package.pass_type)

@@ -11,10 +11,12 @@
     POST /phones/{id}/refresh
     POST /phones/{id}/remove        {serial}
     POST /phones/{id}/stamp         {serial}
+    POST /phones/{id}/walk          {place}, {latitude, longitude}, or {away: true}
     POST /phones/{id}/switch        {name: automatic, rationing or offline; on: true or false}
 
-`serial` may be left out: the newest card. A browser's forms lead back to the page, all else is
-answered in JSON. The Androids beside them are in google_page.
+`serial` may be left out: the newest card. `place` is the number of one that the phone watches. A
+browser's forms lead back to the page, all else is answered in JSON. The Androids beside them are in
+google_page.
 """
 
 from collections.abc import Iterator
@@ -39,7 +41,14 @@ from webhooks.simulators import google_page as androids
 from webhooks.simulators.fleet import Fleet
 from webhooks.simulators.google_server import Google
 from webhooks.simulators.iphone import IPhone
-from webhooks.simulators.page_forms import given, phone_reply, png_reply, switched_on
+from webhooks.simulators.locator import locator
+from webhooks.simulators.page_forms import (
+    destination,
+    given,
+    phone_reply,
+    png_reply,
+    switched_on,
+)
 from webhooks.simulators.picture import card_picture
 from webhooks.simulators.till import Till, TillError
 from webhooks.simulators.views import phone_json
@@ -110,7 +119,10 @@ def protect(response: Response) -> Response:
 @phones.get("/")
 def show() -> str:
     desk = _desk()
-    shown = [phone_json(phone) for phone in desk.fleet.all()]
+    shown = [
+        phone_json(phone) | {"locator": locator(phone.wallet.watched(), phone.wallet.position)}
+        for phone in desk.fleet.all()
+    ]
     return render_template(
         "phones.html",
         phones=shown,
@@ -159,6 +171,13 @@ def refresh(phone_id: str) -> ResponseReturnValue:
 def remove(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
     phone.remove(_card(phone, given("serial")).key)
+    return _reply(phone)
+
+
+@phones.post("/phones/<phone_id>/walk")
+def walk(phone_id: str) -> ResponseReturnValue:
+    phone = _phone(phone_id)
+    phone.walk(destination(phone.wallet.watched()))
     return _reply(phone)
 
 

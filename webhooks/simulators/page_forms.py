@@ -1,9 +1,12 @@
 """What the page's actions have in common: values of forms and JSON in, pictures and replies out."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
-from flask import Response, jsonify, redirect, request
+from flask import Response, abort, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
+
+from webhooks.simulators.whereabouts import Position, Watched, position_of
 
 
 def given(key: str) -> str:
@@ -18,6 +21,28 @@ def given(key: str) -> str:
 def switched_on() -> bool:
     """The position `on` of a switch."""
     return given("on").lower() == "true"
+
+
+def destination(places: Sequence[Watched]) -> Position | None:
+    """Where to walk: to a place by its number, to a latitude and longitude, or None for away."""
+    if given("away").lower() == "true":
+        return None
+    if number := given("place"):
+        numbered = {str(place): one.position for place, one in enumerate(places, 1)}
+        found = numbered.get(number)
+    else:
+        found = position_of(_number("latitude"), _number("longitude"))
+    if found is None:
+        words = "`place` is the number of a watched place; else latitude and longitude are needed."
+        abort(HTTPStatus.UNPROCESSABLE_ENTITY, words)
+    return found
+
+
+def _number(key: str) -> float | None:
+    try:
+        return float(given(key))
+    except ValueError:
+        return None
 
 
 def png_reply(picture: bytes) -> Response:

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from webhooks.simulators.findings import Finding, blemish
+from webhooks.simulators.places import place_findings
 
 AREAS = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields", "backFields")
 STYLES = ("boardingPass", "coupon", "eventTicket", "generic", "storeCard")
@@ -21,7 +22,6 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)")
 _CLASSIC = {f"PKBarcodeFormat{one}" for one in ("QR", "PDF417", "Aztec", "Code128")}
 _SINCE_27 = {f"PKBarcodeFormat{one}" for one in ("EAN13", "Code39", "Codabar", "I2of5")}
 _MIN_TOKEN = 16
-_MAX_LOCATIONS = 10
 _MAX_HEADER = 3
 _MAX_ROW = 4
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -37,7 +37,7 @@ def rule_findings(document: Document, files: Mapping[str, bytes]) -> list[Findin
         *_identity(document),
         *_style(document),
         *_codes(document),
-        *_places(document),
+        *place_findings(document),
         *_colours(document),
         *_service(document),
         *_times(document),
@@ -146,22 +146,6 @@ def _code(code: object, where: str) -> Iterator[Finding]:
         yield Finding("barcode_unencodable", where, f"Its message cannot be written in {encoding}.")
 
 
-def _places(document: Document) -> Iterator[Finding]:
-    places = document.get("locations", [])
-    if not isinstance(places, list):
-        yield Finding("locations_invalid", "locations", "It must be a list.")
-        return
-    if len(places) > _MAX_LOCATIONS:
-        yield blemish("too_many_locations", "locations", "A phone watches ten at most.")
-    for place, one in enumerate(places):
-        inside = isinstance(one, dict) and (
-            _within(one.get("latitude"), 90) and _within(one.get("longitude"), 180)
-        )
-        if not inside:
-            detail = "It needs a latitude and a longitude on Earth; the phone skips it."
-            yield blemish("location_invalid", f"locations/{place}", detail)
-
-
 def _colours(document: Document) -> Iterator[Finding]:
     for key in ("backgroundColor", "foregroundColor", "labelColor"):
         match = _COLOUR.fullmatch(str(document.get(key, "rgb(0, 0, 0)")))
@@ -218,10 +202,6 @@ def _picture_size(name: str, content: bytes, kind: str, scale: int) -> Iterator[
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _within(value: object, most: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= most
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,9 +1,12 @@
 """A phone as plain values: what the page's template and the JSON interface show."""
 
+from collections.abc import Sequence
+
 from webhooks.simulators.iphone import IPhone
 from webhooks.simulators.strict import AREAS, fields_of
 from webhooks.simulators.trail import Event
 from webhooks.simulators.wallet import Card, Notice, WebService
+from webhooks.simulators.whereabouts import Position, Watched, distance_m, told_distance
 
 _TRAIL = 40
 
@@ -20,6 +23,9 @@ def phone_json(phone: IPhone) -> dict[str, object]:
         "offline": phone.offline,
         "cards": [_card(one) for one in list(wallet.cards.values())],
         "services": [_service(one) for one in list(wallet.services.values())],
+        "position": position_json(wallet.position),
+        "places": places_json(wallet.watched(), wallet.position),
+        "nearby": nearby_json(wallet.nearby),
         "lock_screen": [notice_json(one) for one in reversed(list(wallet.lock_screen))],
         "trail": [event_json(one) for one in reversed(list(wallet.trail.events)[-_TRAIL:])],
     }
@@ -54,6 +60,41 @@ def _service(service: WebService) -> dict[str, object]:
         "automatic": service.automatic,
         "ration_level": service.ration.level,
     }
+
+
+def position_json(position: Position | None) -> dict[str, float] | None:
+    """Where a phone is."""
+    if position is None:
+        return None
+    return {"latitude": position.latitude, "longitude": position.longitude}
+
+
+def places_json(places: Sequence[Watched], position: Position | None) -> list[dict[str, object]]:
+    """The places a phone watches, numbered from 1; distances are from where it is."""
+    return [_place(number, one, position) for number, one in enumerate(places, 1)]
+
+
+def _place(number: int, place: Watched, position: Position | None) -> dict[str, object]:
+    metres = distance_m(place.position, position) if position else None
+    return {
+        "number": number,
+        "card": place.card,
+        "title": place.title,
+        "text": place.text,
+        "latitude": place.position.latitude,
+        "longitude": place.position.longitude,
+        "radius_m": place.radius_m,
+        "distance_m": metres,
+        "distance": None if metres is None else told_distance(metres),
+        "inside": metres is not None and metres <= place.radius_m,
+    }
+
+
+def nearby_json(place: Watched | None) -> dict[str, object] | None:
+    """What a lock screen says of the place that is near."""
+    if place is None:
+        return None
+    return {"card": place.card, "title": place.title, "text": place.text}
 
 
 def notice_json(notice: Notice) -> dict[str, object]:

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from webhooks.simulators.errands import Errand, Errands, Kind
 from webhooks.simulators.pkpass import Package
+from webhooks.simulators.places import watched_places
 from webhooks.simulators.rationing import Ration
 from webhooks.simulators.trail import Trail
+from webhooks.simulators.whereabouts import Position, Watched, nearest
 
 CardKey = tuple[str, str]
 """Pass type and serial number."""
@@ -60,7 +62,10 @@ class Notice:
 
 @dataclass(slots=True)
 class Wallet:
-    """The memory of one phone; `leaving` holds removed cards until their service knows."""
+    """The memory of one phone; `leaving` holds removed cards until their service knows.
+
+    `nearby` is the place whose card is on the lock screen, because the phone is at `position`.
+    """
 
     now: Callable[[], datetime]
     cards: dict[CardKey, Card] = field(default_factory=dict)
@@ -69,6 +74,8 @@ class Wallet:
     errands: Errands = field(default_factory=Errands)
     trail: Trail = field(default_factory=Trail)
     lock_screen: deque[Notice] = field(default_factory=lambda: deque(maxlen=_NOTICES))
+    position: Position | None = None
+    nearby: Watched | None = None
 
     def cards_of(self, service: WebService) -> list[Card]:
         """The cards that one web service keeps true."""
@@ -94,6 +101,22 @@ class Wallet:
         service.ration = Ration()
         for card in self.cards_of(service):
             self.ask("register" if on else "unregister", card, "user")
+
+    def watched(self) -> list[Watched]:
+        """The places of all cards that are valid."""
+        valid = [card.package for card in list(self.cards.values()) if not card.package.voided]
+        return [place for package in valid for place in watched_places(package.document)]
+
+    def look_around(self) -> None:
+        """Put the card of the nearest place on the lock screen, or take it away again."""
+        found = nearest(self.watched(), self.position) if self.position else None
+        if found == self.nearby:
+            return
+        self.nearby = found
+        if found:
+            self.say("near", f"Lock screen: “{found.text or found.title}”")
+        else:
+            self.say("away", "No longer near: the card has left the lock screen")
 
     def notify(self, title: str, text: str) -> None:
         """Show something on the lock screen."""

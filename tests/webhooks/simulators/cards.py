@@ -102,5 +102,11 @@ def rewritten(pkpass: bytes, identity: AppleIdentity, change: Callable[[Json], o
     return signed_again(files, identity)
 
 
+def with_places(pkpass: bytes, identity: AppleIdentity, *places: Json, **changes: Any) -> bytes:
+    """The pass with these locations; more keys of its pass.json may be changed."""
+    added = {"locations": list(places)} | changes
+    return rewritten(pkpass, identity, lambda document: document.update(added))
+
+
 def now() -> datetime:
     return datetime.now(UTC)

@@ -104,6 +104,7 @@ def test_what_was_changed_after_signing_is_named(
             {"locations": [{"latitude": 1, "longitude": 0}] * 11},
             "too_many_locations(locations)",
         ),
+        ({"maxDistance": "near"}, "max_distance_invalid(maxDistance)"),
         ({"barcodes": [{"format": "PKBarcodeFormatQR"}]}, "barcode_invalid(barcodes/0)"),
         (
             {"barcodes": [{"format": "PKBarcodeFormatQR", "message": "ő"}]},
