@@ -103,10 +103,10 @@ class Worker:
     def _loop(self, one: Round) -> None:
         while not self.stopping.is_set():
             counted = self._attempt(one.step)
-            if isinstance(counted, Counted):
-                log.info("told", courier=one.name, **counted.outcomes())
-            else:
+            if not isinstance(counted, Counted):
                 self.stopping.wait(_IDLE_S)
+            elif outcomes := counted.outcomes():
+                log.info("told", courier=one.name, **outcomes)
 
     def _repeat(self, job: DailyJob) -> None:
         while not self.stopping.is_set():

@@ -327,7 +327,7 @@ def test_a_google_that_wants_less_is_left_alone_as_long_as_it_says(world: World)
     world.stamp(member)
     assert world.rounds.step() == Counted(later=1)
     world.stamp(member)  # a change does not cut the wait short
-    assert world.work(seconds=29) == []
+    assert world.work(seconds=29) == [Counted()]  # it is looked at, and sent back
     world.work()
     assert world.balance(member) == "2/10"
 
