@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from passes.settings import process_environment
 from tests.passes.web.packages import Package
-from tests.processes import ROOT, free_ports
+from tests.processes import ROOT, free_ports, until
 
 COMMAND = (sys.executable, "-c", "import wsgi; wsgi.cli()", "demo")
 PATIENCE_S = 90
@@ -157,9 +157,30 @@ def test_the_same_on_postgresql_with_two_workers(tmp_path: Path, postgres_server
         assert ready["checks"]["database"] == "ok"
         assert not list(tmp_path.rglob("*.db"))
         assert len(web_processes(facts["base_url"])) >= 3  # one master, two workers
+        logs = {path.name for path in (tmp_path / "var" / "log").iterdir()}
+        assert logs >= {"worker-1.log", "worker-2.log"}
+        shown = stamps_on_the_iphone(facts)
+        stamp(facts)
+        until(lambda: stamps_on_the_iphone(facts) == shown + 1)
     with admin.connect() as connection:
         connection.execute(text("DROP DATABASE demo WITH (FORCE)"))
     admin.dispose()
+
+
+def stamps_on_the_iphone(facts: dict[str, Any]) -> int:
+    """As the card in the first virtual iPhone shows them."""
+    [phone, *_] = requests.get(f"{facts['phones_url']}phones", timeout=30).json()["phones"]
+    return int(phone["cards"][0]["fields"]["stamps"].partition("/")[0])
+
+
+def stamp(facts: dict[str, Any]) -> None:
+    answer = requests.post(
+        f"{facts['base_url']}/v1/members/{facts['member_id']}/transactions",
+        json={"type": "earn", "stamps": 1},
+        headers={"Authorization": f"Bearer {facts['api_key']}", "Idempotency-Key": "one"},
+        timeout=30,
+    )
+    assert answer.status_code == 201, answer.text
 
 
 def web_processes(base_url: str) -> list[str]:

@@ -72,6 +72,12 @@ class Ground:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def workers(self) -> tuple[str, ...]:
+        """Their names: PostgreSQL serves any number, SQLite has one writer at a time."""
+        is_sqlite = make_url(self.database_url).get_backend_name() == "sqlite"
+        return ("worker",) if is_sqlite else ("worker 1", "worker 2")
+
+    @property
     def database_name(self) -> str:
         """Tells databases apart without their password."""
         return make_url(self.database_url).render_as_string(hide_password=True)
@@ -186,7 +192,8 @@ def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]
         "PASSMINT_APNS_URL": f"https://127.0.0.1:{ground.apns_port}",
         "PASSMINT_APNS_CA": str(ca_file.resolve()),
     }
-    processes.start("worker", "wsgi", "worker", **worker_needs)
+    for name in ground.workers:
+        processes.start(name, "wsgi", "worker", **worker_needs)
     phone = requests.get(phones, timeout=_PATIENCE_S).json()["phones"][0]["id"]
     requests.post(f"{phones}/{phone}/add", json={"url": facts["pkpass_url"]}, timeout=_PATIENCE_S)
 
