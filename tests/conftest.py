@@ -329,7 +329,7 @@ def database_of_its_own(request: pytest.FixtureRequest) -> Iterator[str]:
 @contextmanager
 def _postgresql(url: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_passmint"))
     yield _named(url, name)
