@@ -55,8 +55,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--api-key-file",
+    "api_key_files",
     type=_FILE,
-    help="A file with an API key (scope ledger:write); without it nothing can be stamped.",
+    multiple=True,
+    help="A file with an API key (scope ledger:write), one for each merchant; without it nothing "
+    "can be stamped.",
 )
 def simulate(
     *,
@@ -69,13 +72,13 @@ def simulate(
     google_service_account: Path | None,
     google_issuer_id: str,
     service_url: str,
-    api_key_file: Path | None,
+    api_key_files: tuple[Path, ...],
 ) -> None:
     """Run a local APNs and Google with virtual phones on this machine, until Ctrl-C."""
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    till = Till(service_url.rstrip("/"), api_key_file, HttpWeb) if api_key_file else None
+    till = Till(service_url.rstrip("/"), api_key_files, HttpWeb, _now) if api_key_files else None
     ports = Ports(apns_port, control_port, page_port, google_port)
     account = (
         GoogleAccount(google_service_account, google_issuer_id) if google_service_account else None

@@ -7,13 +7,14 @@
     POST /androids/{id}/add             {url}
     POST /androids/{id}/remove          {object_id}
     POST /androids/{id}/stamp           {object_id}
-    POST /androids/{id}/walk            {place}, {latitude, longitude}, or {away: true}
+    POST /androids/{id}/walk            {place}, {shop}, {latitude, longitude} or {away: true}
     POST /androids/{id}/switch          {name: notifications, on: true or false}
 
 `object_id` may be left out: the newest card.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
@@ -36,7 +37,9 @@ from webhooks.simulators.page_forms import (
     png_reply,
     switched_on,
 )
-from webhooks.simulators.till import Till, TillError
+from webhooks.simulators.service_api import ServiceError
+from webhooks.simulators.shops import Shop
+from webhooks.simulators.till import Till
 
 _ROOM = "passmint-androids"
 _NAME_PARTS = re.compile(r"[a-z0-9]+")
@@ -49,6 +52,9 @@ class _Room:
     google: Google
     till: Till | None
 
+    def shops(self) -> Sequence[Shop]:
+        return self.till.shops.all() if self.till else ()
+
 
 def install(app: Flask, google: Google, till: Till | None) -> None:
     """Add the Androids of a local Google to the page; without a till nothing is stamped."""
@@ -56,10 +62,10 @@ def install(app: Flask, google: Google, till: Till | None) -> None:
     app.register_blueprint(androids)
 
 
-def shown(google: Google) -> list[dict[str, object]]:
+def shown(google: Google, shops: Sequence[Shop]) -> list[dict[str, object]]:
     """All Androids for the page's template."""
     return [
-        android_json(phone) | {"locator": locator(phone.watched(), phone.position)}
+        android_json(phone, shops) | {"locator": locator(phone.watched(), phone.position)}
         for phone in google.androids.all()
     ]
 
@@ -72,7 +78,9 @@ def look() -> None:
 
 @androids.get("")
 def index() -> Response:
-    return jsonify({"androids": [android_json(one) for one in _room().google.androids.all()]})
+    room = _room()
+    phones = [android_json(one, room.shops()) for one in room.google.androids.all()]
+    return jsonify({"androids": phones})
 
 
 @androids.post("")
@@ -84,7 +92,7 @@ def buy() -> ResponseReturnValue:
 
 @androids.get("/<phone_id>")
 def one(phone_id: str) -> Response:
-    return jsonify(android_json(_phone(phone_id)))
+    return jsonify(android_json(_phone(phone_id), _room().shops()))
 
 
 @androids.post("/<phone_id>/add")
@@ -105,7 +113,7 @@ def remove(phone_id: str) -> ResponseReturnValue:
 @androids.post("/<phone_id>/walk")
 def walk(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
-    phone.walk(destination(phone.watched()))
+    phone.walk(destination(phone.watched(), _room().shops()))
     return _reply(phone)
 
 
@@ -126,8 +134,8 @@ def stamp(phone_id: str) -> ResponseReturnValue:
     if room.till is None or code is None:
         abort(HTTPStatus.NOT_FOUND, "There is no till (--api-key-file), or no code on the card.")
     try:
-        said, status = room.till.stamp(code.message), HTTPStatus.OK
-    except TillError as error:
+        said, status = room.till.stamp(code.message, phone.position), HTTPStatus.OK
+    except ServiceError as error:
         said, status = str(error), HTTPStatus.BAD_GATEWAY
     phone.say("till", said)
     return _reply(phone, status, said=said)
@@ -176,4 +184,4 @@ def _user_called(name: str) -> str:
 def _reply(
     phone: Android, status: HTTPStatus = HTTPStatus.OK, **more: object
 ) -> ResponseReturnValue:
-    return phone_reply(phone.id, android_json(phone) | more, status)
+    return phone_reply(phone.id, android_json(phone, _room().shops()) | more, status)

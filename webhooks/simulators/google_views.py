@@ -1,8 +1,11 @@
 """An Android as plain values: what the page's template and the JSON interface show."""
 
+from collections.abc import Sequence
+
 from webhooks.simulators.google_android import NEAR_WORDS, Android
 from webhooks.simulators.google_face import face_of
 from webhooks.simulators.google_registry import Resource
+from webhooks.simulators.shops import Shop
 from webhooks.simulators.views import (
     event_json,
     nearby_json,
@@ -15,8 +18,11 @@ from webhooks.simulators.whereabouts import Watched
 _TRAIL = 40
 
 
-def android_json(phone: Android) -> dict[str, object]:
-    """Everything to be seen of a phone; cards oldest first, events newest first."""
+def android_json(phone: Android, shops: Sequence[Shop] = ()) -> dict[str, object]:
+    """Everything to be seen of a phone; cards oldest first, events newest first.
+
+    Places are called by the names of those shops.
+    """
     return {
         "id": phone.id,
         "name": phone.name,
@@ -25,7 +31,7 @@ def android_json(phone: Android) -> dict[str, object]:
         "notifications": phone.notifications,
         "cards": [_card(one, phone.class_of(one)) for one in phone.passes()],
         "position": position_json(phone.position),
-        "places": places_json(phone.watched(), phone.position),
+        "places": places_json(phone.watched(), phone.position, shops),
         "nearby": _nearby(phone.nearby),
         "lock_screen": [notice_json(one) for one in reversed(list(phone.lock_screen))],
         "trail": [event_json(one) for one in reversed(list(phone.trail.events)[-_TRAIL:])],

@@ -11,15 +11,15 @@
     POST /phones/{id}/refresh
     POST /phones/{id}/remove        {serial}
     POST /phones/{id}/stamp         {serial}
-    POST /phones/{id}/walk          {place}, {latitude, longitude}, or {away: true}
+    POST /phones/{id}/walk          {place}, {shop}, {latitude, longitude} or {away: true}
     POST /phones/{id}/switch        {name: automatic, rationing or offline; on: true or false}
 
-`serial` may be left out: the newest card. `place` is the number of one that the phone watches. A
-browser's forms lead back to the page, all else is answered in JSON. The Androids beside them are in
-google_page.
+`serial` may be left out: the newest card. `place` is the number of one that the phone watches,
+`shop` the id or the name of any that the till knows of. A browser's forms lead back to the page,
+all else is answered in JSON. The Androids beside them are in google_page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Event
@@ -50,7 +50,9 @@ from webhooks.simulators.page_forms import (
     switched_on,
 )
 from webhooks.simulators.picture import card_picture
-from webhooks.simulators.till import Till, TillError
+from webhooks.simulators.service_api import ServiceError
+from webhooks.simulators.shops import Shop
+from webhooks.simulators.till import Till
 from webhooks.simulators.views import phone_json
 from webhooks.simulators.wallet import Card
 
@@ -78,6 +80,10 @@ class Desk:
     till: Till | None
     ended: Event
     google: Google | None = None
+
+    def shops(self) -> Sequence[Shop]:
+        """All shops the till knows of."""
+        return self.till.shops.all() if self.till else ()
 
     def version(self) -> int:
         """Grows whenever something happened on a phone."""
@@ -119,14 +125,17 @@ def protect(response: Response) -> Response:
 @phones.get("/")
 def show() -> str:
     desk = _desk()
+    shops = desk.shops()
     shown = [
-        phone_json(phone) | {"locator": locator(phone.wallet.watched(), phone.wallet.position)}
+        phone_json(phone, shops)
+        | {"locator": locator(phone.wallet.watched(), phone.wallet.position)}
         for phone in desk.fleet.all()
     ]
     return render_template(
         "phones.html",
         phones=shown,
-        androids=androids.shown(desk.google) if desk.google else None,
+        androids=androids.shown(desk.google, shops) if desk.google else None,
+        shops=shops,
         can_stamp=desk.till is not None,
     )
 
@@ -138,7 +147,8 @@ def live() -> Response:
 
 @phones.get("/phones")
 def index() -> Response:
-    return jsonify({"phones": [phone_json(phone) for phone in _desk().fleet.all()]})
+    desk = _desk()
+    return jsonify({"phones": [phone_json(phone, desk.shops()) for phone in desk.fleet.all()]})
 
 
 @phones.post("/phones")
@@ -148,7 +158,7 @@ def buy() -> ResponseReturnValue:
 
 @phones.get("/phones/<phone_id>")
 def one(phone_id: str) -> Response:
-    return jsonify(phone_json(_phone(phone_id)))
+    return jsonify(phone_json(_phone(phone_id), _desk().shops()))
 
 
 @phones.post("/phones/<phone_id>/add")
@@ -177,7 +187,7 @@ def remove(phone_id: str) -> ResponseReturnValue:
 @phones.post("/phones/<phone_id>/walk")
 def walk(phone_id: str) -> ResponseReturnValue:
     phone = _phone(phone_id)
-    phone.walk(destination(phone.wallet.watched()))
+    phone.walk(destination(phone.wallet.watched(), _desk().shops()))
     return _reply(phone)
 
 
@@ -202,8 +212,9 @@ def stamp(phone_id: str) -> ResponseReturnValue:
     if till is None:
         abort(HTTPStatus.NOT_FOUND, "There is no till: start with --api-key-file.")
     try:
-        said, status = till.stamp(_card(phone, given("serial")).package.code), HTTPStatus.OK
-    except TillError as error:
+        code = _card(phone, given("serial")).package.code
+        said, status = till.stamp(code, phone.wallet.position), HTTPStatus.OK
+    except ServiceError as error:
         said, status = str(error), HTTPStatus.BAD_GATEWAY
     phone.wallet.say("till", said)
     return _reply(phone, status, said=said)
@@ -260,5 +271,6 @@ def _reply(
     phone: IPhone, status: HTTPStatus = HTTPStatus.OK, **more: object
 ) -> ResponseReturnValue:
     """The phone or the page again; its errands are begun at once."""
-    _desk().fleet.wake()
-    return phone_reply(phone.id, phone_json(phone) | more, status)
+    desk = _desk()
+    desk.fleet.wake()
+    return phone_reply(phone.id, phone_json(phone, desk.shops()) | more, status)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import Response, abort, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
+from webhooks.simulators.shops import Shop
 from webhooks.simulators.whereabouts import Position, Watched, position_of
 
 
@@ -23,17 +24,22 @@ def switched_on() -> bool:
     return given("on").lower() == "true"
 
 
-def destination(places: Sequence[Watched]) -> Position | None:
-    """Where to walk: to a place by its number, to a latitude and longitude, or None for away."""
+def destination(places: Sequence[Watched], shops: Sequence[Shop]) -> Position | None:
+    """Where to walk; None for away.
+
+    `place` is the number of a watched place, `shop` the id or the name of a shop; else latitude
+    and longitude are given.
+    """
     if given("away").lower() == "true":
         return None
     if number := given("place"):
-        numbered = {str(place): one.position for place, one in enumerate(places, 1)}
-        found = numbered.get(number)
+        found = {str(place): one.position for place, one in enumerate(places, 1)}.get(number)
+    elif wanted := given("shop"):
+        found = next((one.position for one in shops if wanted in {one.id, one.name}), None)
     else:
         found = position_of(_number("latitude"), _number("longitude"))
     if found is None:
-        words = "`place` is the number of a watched place; else latitude and longitude are needed."
+        words = "There is no such place: name one by place, by shop, or by latitude and longitude."
         abort(HTTPStatus.UNPROCESSABLE_ENTITY, words)
     return found
 

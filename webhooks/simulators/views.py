@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from webhooks.simulators.iphone import IPhone
+from webhooks.simulators.shops import Shop, name_of
 from webhooks.simulators.strict import AREAS, fields_of
 from webhooks.simulators.trail import Event
 from webhooks.simulators.wallet import Card, Notice, WebService
@@ -11,8 +12,11 @@ from webhooks.simulators.whereabouts import Position, Watched, distance_m, told_
 _TRAIL = 40
 
 
-def phone_json(phone: IPhone) -> dict[str, object]:
-    """Everything to be seen of a phone; cards oldest first, events newest first."""
+def phone_json(phone: IPhone, shops: Sequence[Shop] = ()) -> dict[str, object]:
+    """Everything to be seen of a phone; cards oldest first, events newest first.
+
+    Places are called by the names of those shops.
+    """
     wallet = phone.wallet
     return {
         "id": phone.id,
@@ -24,7 +28,7 @@ def phone_json(phone: IPhone) -> dict[str, object]:
         "cards": [_card(one) for one in list(wallet.cards.values())],
         "services": [_service(one) for one in list(wallet.services.values())],
         "position": position_json(wallet.position),
-        "places": places_json(wallet.watched(), wallet.position),
+        "places": places_json(wallet.watched(), wallet.position, shops),
         "nearby": nearby_json(wallet.nearby),
         "lock_screen": [notice_json(one) for one in reversed(list(wallet.lock_screen))],
         "trail": [event_json(one) for one in reversed(list(wallet.trail.events)[-_TRAIL:])],
@@ -69,15 +73,19 @@ def position_json(position: Position | None) -> dict[str, float] | None:
     return {"latitude": position.latitude, "longitude": position.longitude}
 
 
-def places_json(places: Sequence[Watched], position: Position | None) -> list[dict[str, object]]:
+def places_json(
+    places: Sequence[Watched], position: Position | None, shops: Sequence[Shop]
+) -> list[dict[str, object]]:
     """The places a phone watches, numbered from 1; distances are from where it is."""
-    return [_place(number, one, position) for number, one in enumerate(places, 1)]
+    return [
+        _place(one, position) | {"number": number, "shop": name_of(shops, one.position)}
+        for number, one in enumerate(places, 1)
+    ]
 
 
-def _place(number: int, place: Watched, position: Position | None) -> dict[str, object]:
+def _place(place: Watched, position: Position | None) -> dict[str, object]:
     metres = distance_m(place.position, position) if position else None
     return {
-        "number": number,
         "card": place.card,
         "title": place.title,
         "text": place.text,

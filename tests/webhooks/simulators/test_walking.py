@@ -1,6 +1,7 @@
 """Phones that walk: what their lock screens show near the places of their cards."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ from webhooks.simulators.fleet import Fleet
 from webhooks.simulators.google_android import Android
 from webhooks.simulators.iphone import IPhone
 from webhooks.simulators.page import Desk, create_page
-from webhooks.simulators.web import HttpWeb
+from webhooks.simulators.till import Till
+from webhooks.simulators.web import HttpWeb, WebAnswer
 
 ASTORIA = {"latitude": 47.4945, "longitude": 19.0601, "relevantText": "2 stamps to your coffee"}
 OKTOGON = {"latitude": 47.5055, "longitude": 19.0635, "relevantText": "Welcome to Oktogon"}
@@ -170,6 +172,43 @@ def test_the_page_has_a_button_and_a_mark_for_every_place_and_shows_what_is_near
     assert 'name="away"' in page
     walk.updated(walk.card())
     assert "No places to watch" in walk.client.get("/").text
+
+
+class Service:
+    """A merchant's service with one shop, a card and a transaction."""
+
+    def __init__(self) -> None:
+        self.stamped: list[dict[str, Any]] = []
+
+    def send(
+        self, method: str, url: str, _: Mapping[str, str], body: bytes | None = None
+    ) -> WebAnswer:
+        if method == "GET" and "/v1/locations" in url:
+            shop = OKTOGON | {"id": "loc_1", "name": "Oktogon & Co", "active": True}
+            return WebAnswer(200, {}, json.dumps({"data": [shop], "next_cursor": None}).encode())
+        if "/v1/scans" in url:
+            return WebAnswer(200, {}, b'{"member": {"id": "mem_1"}}')
+        self.stamped.append(json.loads(body or b""))
+        return WebAnswer(201, {}, b'{"transaction": {"balance_after": 4}}')
+
+
+def test_a_phone_walks_to_any_shop_of_the_merchant_and_is_stamped_there(
+    walk: Walk, tmp_path: Path
+) -> None:
+    service, key = Service(), tmp_path / "key"
+    key.write_text("wk_x")
+    till = Till("http://service", [key], lambda: service, now)
+    walk.client = create_page(Desk(walk.fleet, till, Event())).test_client()
+    page = walk.client.get("/").text
+    assert page.count('<option value="Oktogon &amp; Co">') == 1
+    assert 'list="shops"' in page
+    assert [place["shop"] for place in walk.seen()["places"]] == ["", "Oktogon & Co"]
+    assert walk.to(shop="Oktogon & Co")["nearby"]["text"] == "Welcome to Oktogon"
+    assert walk.to(shop="loc_1")["position"]["latitude"] == 47.5055
+    answer = walk.client.post(f"/phones/{walk.phone.id}/walk", json={"shop": "Nowhere"})
+    assert answer.status_code == 422
+    walk.client.post(f"/phones/{walk.phone.id}/stamp")
+    assert service.stamped == [{"type": "earn", "stamps": 1, "location_id": "loc_1"}]
 
 
 # Androids ----------------------------------------------------------------------------------------
