@@ -1,5 +1,7 @@
 """Commands for whoever runs the service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -11,6 +13,7 @@ from passes.errors import NotFound
 from passes.services.api_keys import all_keys, mint_key, revoke_key
 from passes.services.drafts import Scope
 from passes.services.merchants import find_merchant
+from passes.services.recovery import tell_everybody_again
 from passes.settings import SettingsError, load_settings
 from passes.store import schema
 from passes.store.database import Database
@@ -19,12 +22,23 @@ from passes.store.database import Database
 @click.command()
 def migrate() -> None:
     """Bring the database up to date. Safe to run on many hosts at once."""
-    database = open_database()
     try:
-        revision = schema.migrate(database)
+        with open_database() as database:
+            revision = schema.migrate(database)
     except OperationalError as error:
         raise click.ClickException(f"The database does not answer: {error.orig}") from error
     click.echo(f"The database is at revision {revision}.")
+
+
+@click.command()
+def restored() -> None:
+    """After the database was restored from a backup: bring every phone to what it says.
+
+    Phones were told of changes that are lost now. Run it once, before the service starts again.
+    """
+    with open_database() as database, database.writing() as session:
+        programs = tell_everybody_again(session, datetime.now(UTC))
+    click.echo(f"The phones of {programs} programs are told anew as soon as a worker runs.")
 
 
 @click.group()
@@ -49,8 +63,7 @@ def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...],
         raise click.UsageError("Give either --admin, or --merchant mer_… with --scope.")
     if merchant_id and not scopes:
         raise click.UsageError("Name at least one --scope, for example members:write.")
-    database = open_database()
-    with database.writing() as session:
+    with open_database() as database, database.writing() as session:
         try:
             owner = find_merchant(session, merchant_id).id if merchant_id else None
         except NotFound as error:
@@ -62,7 +75,7 @@ def create_key(*, admin: bool, merchant_id: str | None, scopes: tuple[str, ...],
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: id, owner, name, scopes. Secrets are not kept."""
-    with open_database().reading() as session:
+    with open_database() as database, database.reading() as session:
         for key in all_keys(session):
             state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "in force"
             owner = key.merchant_id or "operator"
@@ -74,19 +87,22 @@ def list_keys() -> None:
 def revoke(key_id: str) -> None:
     """Revoke a key, an operator's too: from the next request on it is refused."""
     try:
-        with open_database().writing() as session:
+        with open_database() as database, database.writing() as session:
             revoke_key(session, None, key_id, datetime.now(UTC))
     except NotFound as error:
         raise click.ClickException(error.detail) from error
     click.echo(f"{key_id} is revoked.")
 
 
-def open_database() -> Database:
+@contextmanager
+def open_database() -> Iterator[Database]:
     """The database of this environment, for a command that needs nothing else."""
     try:
-        return Database(load_settings().database_url)
+        database = Database(load_settings().database_url)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    yield database
+    database.dispose()
 
 
-COMMANDS: tuple[click.Command, ...] = (migrate, keys, demo)
+COMMANDS: tuple[click.Command, ...] = (migrate, restored, keys, demo)

@@ -79,7 +79,7 @@ def deliveries() -> None:
 @click.option("--gave-up", is_flag=True, help="Only what will not be tried again by itself.")
 def list_lines(*, gave_up: bool) -> None:
     """List the outbox, oldest first."""
-    with _explained(), _database().reading() as session:
+    with _explained(), _database() as database, database.reading() as session:
         state = GAVE_UP if gave_up else None
         rows = outbox_lines.list_deliveries(session, None, state, 0, _SHOWN + 1)
     for row in rows[:_SHOWN]:
@@ -97,7 +97,7 @@ def retry(*, delivery_id: str | None, gave_up: bool) -> None:
     """Try a delivery again at once, or all that were given up."""
     if gave_up == bool(delivery_id):
         raise click.UsageError("Give either an ID of `passmint deliveries list`, or --gave-up.")
-    with _explained(), _database().writing() as session:
+    with _explained(), _database() as database, database.writing() as session:
         count = 1
         if delivery_id:
             outbox_lines.retry(session, None, delivery_id)
@@ -130,10 +130,11 @@ def _explained() -> Iterator[None]:
         raise click.ClickException("The database does not answer: is it running?") from error
 
 
-def _database() -> Database:
-    database = open_database()
-    require_current(database)
-    return database
+@contextmanager
+def _database() -> Iterator[Database]:
+    with open_database() as database:
+        require_current(database)
+        yield database
 
 
 def _show_figures(port: int) -> None:
