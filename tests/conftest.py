@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, delete, make_url, text, update
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
@@ -26,13 +26,13 @@ from certs import development
 from certs.apple import Keyring, load_identities
 from certs.authority import Authority, load_authority
 from certs.google import GoogleIdentity, load_google_identity
-from passes.services import counter
+from passes.services import counter, google_sync
 from passes.services.api_keys import mint_key
 from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
 from passes.store.ids import digest
-from passes.store.tables import Member
+from passes.store.tables import Delivery, Member, Program
 from passes.web.application import create_app
 from passes.web.parts import Parts
 from webhooks import apple_devices
@@ -102,8 +102,14 @@ class Service:
         key = as_merchant.post("/api_keys", {"name": "test", "scopes": scopes or ["admin"]}).json
         return Door(self.client, key["secret"])
 
-    def program(self, door: Door, *, logo: bool = True, **fields: Any) -> dict[str, Any]:
-        """An active program; the milestones lie at 4 and 10. Without a logo it is made faster."""
+    def program(
+        self, door: Door, *, logo: bool = True, introduced: bool = False, **fields: Any
+    ) -> dict[str, Any]:
+        """An active program; the milestones lie at 4 and 10. Without a logo it is made faster.
+
+        Unless `introduced`, its class is not on its way to Google: it was opened before Google was
+        configured here.
+        """
         look = {"logo_id": door.upload(logo_png()).json["id"]} if logo else {}
         template = door.post("/templates", {"name": "Look", **look}).json
         draft = {
@@ -116,7 +122,16 @@ class Service:
         program = door.post("/programs", draft | fields).json
         activated = door.post(f"/programs/{program['id']}/activate")
         assert activated.status_code == 200, activated.text
+        if not introduced:
+            self._forget_class(program["id"])
         return dict(activated.json)
+
+    def _forget_class(self, program_id: str) -> None:
+        with self.parts.database.writing() as session:
+            row = Delivery.target == google_sync.CLASS + program_id
+            session.execute(delete(Delivery).where(row))
+            mine = update(Program).where(Program.id == program_id)
+            session.execute(mine.values(google_sync=google_sync.NONE))
 
     def member(self, door: Door, program: dict[str, Any], **fields: Any) -> dict[str, Any]:
         answer = door.post(f"/programs/{program['id']}/members", fields)

@@ -104,6 +104,13 @@ def want_class(session: Session, program_id: str, now: datetime) -> None:
     outbox.enqueue(session, GOOGLE, target, outbox.BY_HAND, now)
 
 
+def introduce_class(session: Session, program_id: str, now: datetime) -> None:
+    """A program that opens has its class at Google before anybody taps; one that is there stays."""
+    sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))
+    if sync != SYNCED:
+        want_class(session, program_id, now)
+
+
 def follow_class(session: Session, program_id: str, now: datetime) -> None:
     """A class that is at Google follows a change of its program's look."""
     sync = session.scalar(select(Program.google_sync).where(Program.id == program_id))

@@ -80,6 +80,6 @@ def world(
 
         door = service.merchant()
         limits = {"max_stamps": 30, "cooldown_s": 0}
-        program = service.program(door, logo=False, limits=limits)
+        program = service.program(door, logo=False, introduced=True, limits=limits)
         yield World(service, door, program, google, make_rounds, make_rounds())
         google.holds.release()

@@ -24,9 +24,21 @@ from webhooks.terms import Terms
 # --- to the wallet --------------------------------------------------------------------------------
 
 
+def test_an_open_program_has_its_class_before_anybody_taps(world: World) -> None:
+    world.member()
+    world.work()
+    assert world.rows() == []
+    [insert] = world.told("POST")
+    assert insert.path == f"{PREFIX}loyaltyClass"
+    world.forget()
+    for move in ("pause", "activate", "activate"):
+        assert world.door.post(f"/programs/{world.program['id']}/{move}").status_code == 200
+    world.work()
+    assert world.told() == []  # ids can never be deleted: no object before the tap
+
+
 def test_a_tap_makes_class_and_object_and_leads_on_when_they_are_there(world: World) -> None:
     member = world.member()
-    assert world.told() == []  # ids can never be deleted: nothing before the tap
     waiting = world.tap(member)
     assert (waiting.status_code, waiting.headers["Refresh"]) == (200, "1")
     assert "One moment" in waiting.text

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from certs.google import GoogleIdentity
 from passes.services import programs
 from passes.services.drafts import (
     EnrolmentDraft,
@@ -15,8 +16,10 @@ from passes.services.drafts import (
     WelcomeDraft,
 )
 from passes.services.fanout import telling
+from passes.services.google_sync import introduce_class
 from passes.services.looks import read_look, require_sound
 from passes.services.programs import ACTIVE, ARCHIVED, PAUSED
+from passes.services.relocations import relocating
 from passes.store.tables import Program
 from passes.web.api.contract import Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page
@@ -39,6 +42,8 @@ class ProgramView(BaseModel):
     terms: str
     enrolment: EnrolmentDraft
     limits: LimitsDraft
+    location_ids: list[str] | None
+    home_location_id: str | None
     status: str
     version: int
     join_url: str
@@ -94,7 +99,10 @@ def change(call: Call) -> Reply:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
         check_revision(program.revision)
         draft = call.patched(programs.draft_of(program))
-        with telling(session, [program.id], call.now):
+        with (
+            relocating(session, call.merchant_id, call.now),
+            telling(session, [program.id], call.now),
+        ):
             programs.change_program(session, program, draft)
     redraw(call.parts, program.id)
     return _reply(call, program)
@@ -102,7 +110,7 @@ def change(call: Call) -> Reply:
 
 @routes.on("POST", "/programs/<program_id>/activate", scope="programs:write", answer=ProgramView)
 def activate(call: Call) -> Reply:
-    """Open the program for joining. Its pictures are drawn and stored first."""
+    """Open the program for joining. Its pictures are drawn and stored first; Google is told."""
     with call.parts.database.reading() as session:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
         programs.require_possible(program, ACTIVE)
@@ -128,6 +136,8 @@ def _move(call: Call, status: str) -> Reply:
         program = programs.find_program(session, call.merchant_id, call.path["program_id"])
         check_revision(program.revision)
         programs.change_status(program, status)
+        if status == ACTIVE and isinstance(call.parts.google, GoogleIdentity):
+            introduce_class(session, program.id, call.now)
     return _reply(call, program)
 
 

@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from PIL import Image
 from sqlalchemy import select
 
 from certs import development
-from passes.store.tables import ProgramPicture
+from passes.store.tables import Delivery, ProgramPicture
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Door, Service, logo_png
+from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Door, Service, logo_png, serve
 from tests.passes.web.answers import faults, pointers, problem
 
 
@@ -139,6 +140,17 @@ def test_activation_stores_a_hero_for_every_count(service: Service, door: Door) 
         picture = service.client.get(f"/i/{sha256}.png")
         with Image.open(io.BytesIO(picture.data)) as image:
             assert (image.format, image.size) == ("PNG", (1032, 336))
+
+
+@pytest.mark.parametrize("is_configured", [True, False])
+def test_activation_tells_google_of_the_program_where_there_is_one(
+    parts: Parts, is_configured: bool
+) -> None:
+    service = serve(parts if is_configured else replace(parts, google=None))
+    program = service.program(service.merchant(), logo=False, introduced=True)
+    with parts.database.reading() as session:
+        waiting = list(session.scalars(select(Delivery.target)))
+    assert waiting == ([f"class:{program['id']}"] if is_configured else [])
 
 
 def test_pictures_are_for_everybody_and_for_ever(service: Service, door: Door) -> None:
