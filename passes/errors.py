@@ -6,6 +6,7 @@
     ├── ForbiddenScope        403  the key may not do this
     ├── NotFound              404  unknown, or another merchant's: indistinguishable
     ├── Conflict              409  the present state forbids it
+    ├── Gone                  410  it was erased
     ├── PreconditionFailed    412  If-Match names an older revision
     ├── Invalid               422  (or 400) one or many faults, each with a pointer
     └── Unavailable           503  a part of us that the request needs is not usable now
@@ -27,6 +28,7 @@ CODES: dict[str, str] = {
     "busy": "Too many pictures are being read just now: upload it again when Retry-After says.",
     "callback_refused": "Only fresh callbacks signed by Google for our issuer are taken: check the "
     "clock and PASSMINT_GOOGLE_ISSUER_ID.",
+    "card_gone": "Its holder was erased: the person can join again.",
     "code_unknown": "Read the code again; the card may be another merchant's.",
     "conflict": "The object's present state forbids this; read it again and decide anew.",
     "cooldown_active": "Wait `retry_after_s` seconds, or confirm when `can_override` is true.",
@@ -39,7 +41,9 @@ CODES: dict[str, str] = {
     "image_rejected": "Upload a PNG, JPEG, WebP, GIF or SVG of at most 5 MB and 25 megapixels.",
     "internal_error": "Our fault. Quote the request id to the operator.",
     "limit_reached": "Give less at once, or raise the program's limits.",
+    "location_not_allowed": "Name one of the program's own shops, or leave `location_id` out.",
     "malformed_body": "Send one well-formed JSON object in UTF-8.",
+    "member_erased": "Nothing can be written about an erased member: enrol the person anew.",
     "merchant_missing": "Operator keys name the merchant in the header Passmint-Merchant.",
     "method_not_allowed": "Use one of the methods in the Allow header.",
     "not_found": "Check the path and the id; a key sees its own merchant only.",
@@ -105,6 +109,11 @@ class NotFound(Problem):
 class Conflict(Problem):
     status = HTTPStatus.CONFLICT
     code = "conflict"
+
+
+class Gone(Problem):
+    status = HTTPStatus.GONE
+    code = "card_gone"
 
 
 class PreconditionFailed(Problem):

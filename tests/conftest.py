@@ -26,7 +26,7 @@ from certs import development
 from certs.apple import Keyring, load_identities
 from certs.authority import Authority, load_authority
 from certs.google import GoogleIdentity, load_google_identity
-from passes.services import counter, google_sync
+from passes.services import counter, google_sync, relocations
 from passes.services.api_keys import mint_key
 from passes.settings import Settings
 from passes.store import schema
@@ -138,6 +138,16 @@ class Service:
         assert answer.status_code == 201, answer.text
         return dict(answer.json)
 
+    def relocate(self) -> list[relocations.Batch]:
+        """As the worker does, until every change of shops has reached the passes."""
+        batches = []
+        while True:
+            with self.parts.database.writing() as session:
+                batch = relocations.work_one_batch(session, self.parts.now())
+            if batch is None:
+                return batches
+            batches.append(batch)
+
     def stamp(self, member: dict[str, Any], stamps: int) -> None:
         with self.parts.database.writing() as session:
             row = session.get_one(Member, member["id"])
@@ -206,7 +216,10 @@ def google_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def populate(identities: development.DevelopmentFiles, google_account: Path) -> Populate:
-    """Fills a template database once: an operator, and another merchant's program as noise."""
+    """Fills a template database once: an operator, and another merchant's program as noise.
+
+    The other's shop stands on its member's card, and has been moved before.
+    """
 
     def populate(url: str) -> None:
         database = Database(url)
@@ -219,6 +232,9 @@ def populate(identities: development.DevelopmentFiles, google_account: Path) -> 
         service = Service(client.application, parts, client, Door(client, OPERATOR_KEY))
         stranger = service.merchant("stranger")
         program = service.program(stranger, welcome={"stamps": 3})
+        shop = stranger.post("/locations", {"name": "?", "latitude": 48.2, "longitude": 16.3}).json
+        stranger.patch(f"/locations/{shop['location']['id']}", {"latitude": 48.1})
+        service.relocate()
         service.member(stranger, program, external_id="42")
         database.dispose()
 

@@ -4,7 +4,7 @@ Both renderings, the browser card and the preview read the same face; nothing he
 wallet spells it. Not for: counting (stamps), drawing (branding), ids and secrets (wallets).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from babel.support import NullTranslations
@@ -76,6 +76,25 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceDesign:
+    """A shop as the merchant wrote it: what to say nearby by language, with placeholders."""
+
+    latitude: float
+    longitude: float
+    texts: Mapping[str, str] = field(default_factory=dict)
+    max_distance_m: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlace:
+    """A shop near which the card comes up, and what it says there."""
+
+    latitude: float
+    longitude: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MerchantFacts:
     """The merchant as the card names it; every contact is optional."""
 
@@ -113,7 +132,10 @@ class MemberFacts:
 
 @dataclass(frozen=True, slots=True)
 class PassFace:
-    """Everything a member sees, in one language; `balance` and `reward` also stand in an area."""
+    """Everything a member sees, in one language; `balance` and `reward` also stand in an area.
+
+    Beyond `max_distance_m` of its places the card keeps quiet; None leaves it to the wallet.
+    """
 
     locale: str
     rtl: bool
@@ -134,10 +156,17 @@ class PassFace:
     progress: Progress
     stamp_card: StampCard | None
     voided: bool
+    places: tuple[FacePlace, ...]
+    max_distance_m: int | None
 
 
 def compute_face(
-    merchant: MerchantFacts, program: ProgramFacts, design: Design, member: MemberFacts, locale: str
+    merchant: MerchantFacts,
+    program: ProgramFacts,
+    design: Design,
+    member: MemberFacts,
+    locale: str,
+    places: Sequence[PlaceDesign] = (),
 ) -> PassFace:
     """The face of one member's card in one of the locales we speak. Pure and deterministic."""
     words = wording(locale)
@@ -145,6 +174,8 @@ def compute_face(
     values = _placeholder_values(merchant, program, member, standing)
     own = _own_fields(words, merchant, program, design, member, standing)
     areas = {area: _area(design, area, own, values) for area in FIELD_AREAS}
+    reward = _reward(words, standing)
+    shops = () if member.voided else places  # a void card has no business at a shop
     return PassFace(
         locale=locale,
         rtl=is_rtl(locale),
@@ -155,7 +186,7 @@ def compute_face(
         palette=design.palette,
         **areas,
         balance=_balance(words, program, standing),
-        reward=_reward(words, standing),
+        reward=reward,
         links=_contact_links(words, merchant) + design.links,
         barcode=FaceBarcode(
             design.barcode.format, member.code, fill(design.barcode.alt_text, values) or member.code
@@ -163,7 +194,23 @@ def compute_face(
         progress=standing,
         stamp_card=_stamp_card(program.rules, standing, design),
         voided=member.voided,
+        places=tuple(_place(one, locale, values, reward) for one in shops),
+        max_distance_m=widest_distance(shops),
     )
+
+
+def widest_distance(places: Sequence[PlaceDesign]) -> int | None:
+    """The distance of a pass, which has one for all its places: the widest, to lose no shop."""
+    distances = [one.max_distance_m for one in places if one.max_distance_m is not None]
+    return max(distances) if distances and len(distances) == len(places) else None
+
+
+def _place(
+    place: PlaceDesign, locale: str, values: Mapping[str, str], reward: FaceField
+) -> FacePlace:
+    """Said in the member's language: by the merchant, or else in our own words."""
+    text = fill(place.texts.get(locale, ""), values) or f"{reward.label}: {reward.value}"
+    return FacePlace(place.latitude, place.longitude, text)
 
 
 def _area(

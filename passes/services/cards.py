@@ -8,18 +8,20 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from passes.errors import NotFound
+from passes.errors import Gone, NotFound
 from passes.loyalty.face import MemberFacts, PassFace, compute_face
 from passes.services.changes import announce
 from passes.services.looks import Look, LookBook, LookVersion
+from passes.services.placing import Places, places_in
 from passes.store.outbox import BY_HAND
-from passes.store.tables import Member, Merchant, Pass, Program, Template, Transaction
+from passes.store.tables import Member, Merchant, Pass, PlaceSet, Program, Template, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One pass with everything it shows and the secrets that belong into it.
 
+    Its places are `chosen` when the program has more shops than a pass can carry.
     The locale is settled once the member chose one or took the card; until then a visitor's own
     language is the better guess.
     """
@@ -28,6 +30,7 @@ class Card:
     member: MemberFacts
     locale: str
     is_locale_settled: bool
+    is_erased: bool
     pass_id: str
     member_id: str
     serial_number: str
@@ -35,16 +38,23 @@ class Card:
     page_token: str
     version: int
     created_at: datetime
+    places: Places
+    chosen: bool
 
     def face(self) -> PassFace:
         """What the card shows now, in its holder's language."""
         look = self.look
-        return compute_face(look.merchant, look.program, look.design, self.member, self.locale)
+        return compute_face(
+            look.merchant, look.program, look.design, self.member, self.locale, self.places
+        )
 
 
 def card_by_token(session: Session, looks: LookBook, page_token: str) -> Card:
-    """The card behind a public link; NotFound for a guess."""
-    return _find(session, looks, Pass.page_token == page_token)
+    """The card behind a public link; NotFound for a guess, Gone when its holder was erased."""
+    card = _find(session, looks, Pass.page_token == page_token)
+    if card.is_erased:
+        raise Gone("This card no longer exists.")
+    return card
 
 
 def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str) -> Card:
@@ -102,6 +112,7 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
             Pass.created_at,
             Pass.version,
             (Member.locale.is_not(None) | Pass.downloaded_at.is_not(None)).label("settled"),
+            Member.erased_at,
             Member.first_name,
             Member.last_name,
             stamps.label("stamps"),
@@ -109,11 +120,14 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
             Program.revision.label("program_revision"),
             Template.revision.label("template_revision"),
             Merchant.revision.label("merchant_revision"),
+            PlaceSet.places,
+            PlaceSet.chosen,
         )
         .join(Member, Member.id == Pass.member_id)
         .join(Program, Program.id == Pass.program_id)
         .join(Template, Template.id == Program.template_id)
         .join(Merchant, Merchant.id == Pass.merchant_id)
+        .outerjoin(PlaceSet, PlaceSet.id == Pass.place_set_id)
         .where(condition)
     ).one_or_none()
     if row is None:
@@ -132,6 +146,7 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
         ),
         locale=row.locale,
         is_locale_settled=row.settled,
+        is_erased=row.erased_at is not None,
         pass_id=row.id,
         member_id=row.member_id,
         serial_number=row.serial_number,
@@ -139,4 +154,6 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
         page_token=row.page_token,
         version=row.version,
         created_at=row.created_at,
+        places=places_in(row.places or ()),
+        chosen=bool(row.chosen),
     )

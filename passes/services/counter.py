@@ -13,6 +13,7 @@ from passes.services.changes import Told, announce, record
 from passes.services.drafts import LimitsDraft
 from passes.services.google_sync import may_notify
 from passes.services.looks import stamp_rules
+from passes.services.placing import follow, require_allowed
 from passes.services.programs import ACTIVE
 from passes.store.outbox import AT_THE_TILL
 from passes.store.tables import Member, Pass, Program, Reward, Transaction
@@ -49,12 +50,17 @@ class LimitReached(Conflict):
 
 
 def earn(
-    session: Session, member: Member, stamps: int, now: datetime, key: str | None = None
+    session: Session,
+    member: Member,
+    stamps: int,
+    now: datetime,
+    key: str | None = None,
+    location_id: str | None = None,
 ) -> Stamping:
     """Stamps (≥ 1) for a member: the line, the rewards it earns, the push and the event.
 
-    Raises Conflict when the program is not open or the card is voided, LimitReached above the
-    program's limit.
+    At a known shop the card's places follow the member there. Raises Conflict when the program is
+    not open, the card is voided or the shop takes no part, LimitReached above the program's limit.
     """
     program = session.get_one(Program, member.program_id)
     if program.status != ACTIVE:
@@ -65,12 +71,16 @@ def earn(
     card = _lock(session, member)
     if card.voided:
         raise Conflict("This card was voided.", code="pass_voided")
-    return _add(session, program, member, card, stamps, EARN, now, key)
+    if location_id is not None:
+        require_allowed(session, program, location_id)
+    before = stamps_of(session, [member.id]).get(member.id, 0)
+    line = _line(member, stamps, EARN, before + stamps, now, key, location_id)
+    return _add(session, program, member, card, line)
 
 
 def welcome(session: Session, program: Program, member: Member, now: datetime) -> None:
     """The stamps a new card begins with; nobody has to be told, nobody has the card yet."""
-    line = _line(member, program.welcome_stamps, WELCOME, program.welcome_stamps, now, None)
+    line = _line(member, program.welcome_stamps, WELCOME, program.welcome_stamps, now)
     session.add(line)
     session.flush()
     _earn_rewards(session, stamp_rules(program), member, line, 0)
@@ -108,7 +118,11 @@ def member_by_code(session: Session, merchant_id: str, code: str) -> Member:
     found = session.scalar(
         select(Member)
         .join(Pass, Pass.member_id == Member.id)
-        .where(Pass.merchant_id == merchant_id, Pass.code == code.upper().translate(_MISREAD))
+        .where(
+            Pass.merchant_id == merchant_id,
+            Pass.code == code.upper().translate(_MISREAD),
+            Member.erased_at.is_(None),
+        )
     )
     if found is None:
         raise NotFound("No card has this code.", code="code_unknown")
@@ -141,18 +155,10 @@ def stamps_of(session: Session, member_ids: list[str]) -> dict[str, int]:
 
 
 def _add(
-    session: Session,
-    program: Program,
-    member: Member,
-    card: Pass,
-    stamps: int,
-    kind: str,
-    now: datetime,
-    key: str | None,
+    session: Session, program: Program, member: Member, card: Pass, line: Transaction
 ) -> Stamping:
-    before = stamps_of(session, [member.id]).get(member.id, 0)
-    rules = stamp_rules(program)
-    line = _line(member, stamps, kind, before + stamps, now, key)
+    rules, now = stamp_rules(program), line.created_at
+    before = line.balance_after - line.stamps
     session.add(line)
     session.flush()
     rewards = _earn_rewards(session, rules, member, line, before)
@@ -160,7 +166,8 @@ def _add(
     for reward in rewards:
         data = {"member_id": member.id, "milestone": reward.milestone, "title": reward.title}
         record(session, member.merchant_id, "reward.earned", data, now)
-    if progress(rules, before).shown == progress(rules, before + stamps).shown:
+    moved = line.location_id is not None and follow(session, program, card, now)
+    if not moved and progress(rules, before).shown == progress(rules, line.balance_after).shown:
         return Stamping(line, rewards, Told(0, 0))  # a card that looks the same is not pushed
     notifies = may_notify(session, card.id, now)
     told = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
@@ -172,7 +179,13 @@ def _lock(session: Session, member: Member) -> Pass:
 
 
 def _line(
-    member: Member, stamps: int, kind: str, balance: int, now: datetime, key: str | None
+    member: Member,
+    stamps: int,
+    kind: str,
+    balance: int,
+    now: datetime,
+    key: str | None = None,
+    location_id: str | None = None,
 ) -> Transaction:
     return Transaction(
         merchant_id=member.merchant_id,
@@ -182,6 +195,7 @@ def _line(
         stamps=stamps,
         balance_after=balance,
         idempotency_key=key,
+        location_id=location_id,
         created_at=now,
     )
 
@@ -227,6 +241,7 @@ def _event(line: Transaction) -> dict[str, object]:
         "type": line.type,
         "stamps": line.stamps,
         "balance_after": line.balance_after,
+        "location_id": line.location_id,
     }
 
 

@@ -30,6 +30,7 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\Z")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{4,30}\Z")
 
 Locale = Literal["en", "hu", "cs", "he"]
+MAX_LOCATIONS = 2_000  # of one merchant
 
 
 def _one_line(text: str) -> str:
@@ -116,6 +117,7 @@ EmailAddress = Annotated[str, _short(3, 254), AfterValidator(_one_line), AfterVa
 PhoneNumber = Annotated[str, _short(5, 32), AfterValidator(_phone)]
 Website = Annotated[str, _short(8, 500), AfterValidator(_one_line), AfterValidator(_website)]
 LongText = Annotated[str, _short(0, 4000), AfterValidator(_lines)]
+RelevantText = Annotated[str, _short(1, 200), AfterValidator(_one_line), AfterValidator(_filled_in)]
 ExternalId = Annotated[str, _short(1, 255), AfterValidator(_one_line)]
 ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 PassType = Annotated[str, StringConstraints(pattern=r"^pass\.[A-Za-z0-9.-]{1,200}$")]
@@ -295,6 +297,9 @@ class LimitsDraft(Draft):
 
 
 class ProgramDraft(Draft):
+    """Without `location_ids` all shops take part; who has no history is offered the home's
+    neighbourhood, by default that of the first shop."""
+
     name: Name
     slug: Slug
     template_id: ObjectId
@@ -307,6 +312,8 @@ class ProgramDraft(Draft):
     terms: LongText = ""
     enrolment: EnrolmentDraft = EnrolmentDraft()
     limits: LimitsDraft = LimitsDraft()
+    location_ids: Annotated[list[ObjectId], Field(max_length=MAX_LOCATIONS)] | None = None
+    home_location_id: ObjectId | None = None
 
     @field_validator("milestones")
     @classmethod
@@ -355,11 +362,29 @@ class MemberDraft(Draft):
     source: Annotated[str, _short(1, 40), AfterValidator(_one_line)] = "api"
 
 
+class LocationDraft(Draft):
+    """A shop. `relevant_text` is what a phone nearby shows, by language; coordinates are WGS 84.
+
+    `confirm_coordinates` is for a shop that lies where a typing error would put it.
+    """
+
+    external_id: ExternalId | None = None
+    name: Name
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    address: Annotated[str, _short(0, 200), AfterValidator(_lines)] = ""
+    relevant_text: dict[Locale, RelevantText] = {}
+    max_distance_m: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    active: bool = True
+    confirm_coordinates: bool = False
+
+
 class EarnDraft(Draft):
     """Stamps for a member, from a till or a shop system."""
 
     type: Literal["earn"]
     stamps: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    location_id: ObjectId | None = None
 
 
 class ScanDraft(Draft):
@@ -368,6 +393,7 @@ class ScanDraft(Draft):
     code: Annotated[str, _short(4, 64), AfterValidator(_one_line)]
     intent: Literal["lookup", "stamp"]
     quantity: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    location_id: ObjectId | None = None
     override_cooldown: bool = False
 
 

@@ -11,6 +11,7 @@ from passes.errors import Conflict, FieldFault, Invalid, NotFound
 from passes.loyalty.wording import choose_locale
 from passes.services import counter
 from passes.services.drafts import EnrolmentDraft, MemberDraft, PersonDraft
+from passes.services.placing import place_new
 from passes.services.programs import ACTIVE
 from passes.store.ids import digest
 from passes.store.tables import Consent, Member, Merchant, Pass, Program
@@ -67,7 +68,12 @@ def find_member(session: Session, merchant_id: str, member_id: str) -> Member:
 
 
 def change_member(session: Session, member: Member, draft: MemberDraft, now: datetime) -> None:
-    """The member as the draft says; consents are added to the log, never rewritten."""
+    """The member as the draft says; consents are added to the log, never rewritten.
+
+    Conflict (member_erased) for one who is forgotten.
+    """
+    if member.erased_at is not None:
+        raise Conflict("This member was erased: enrol the person anew.", code="member_erased")
     program = session.get_one(Program, member.program_id)
     if draft.locale:
         card = session.scalars(select(Pass).where(Pass.member_id == member.id)).one()
@@ -139,6 +145,7 @@ def _create(
         created_at=now,
     )
     session.add(card)
+    place_new(session, program, card, now)
     _log_consents(session, program, member, draft, now)
     if program.welcome_stamps:
         counter.welcome(session, program, member, now)

@@ -1,5 +1,6 @@
 """Programs: what a merchant promises, and whether customers can join now."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import exists, select
@@ -14,6 +15,7 @@ from passes.services.drafts import (
     ProgramDraft,
     WelcomeDraft,
 )
+from passes.services.locations import unknown_among
 from passes.store.tables import Pass, Program, Template
 
 DRAFT, ACTIVE, PAUSED, ARCHIVED = "draft", "active", "paused", "archived"
@@ -87,6 +89,8 @@ def draft_of(program: Program) -> ProgramDraft:
             "terms": program.terms,
             "enrolment": EnrolmentDraft.model_validate(program.enrolment),
             "limits": LimitsDraft.model_validate(program.limits),
+            "location_ids": program.location_ids,
+            "home_location_id": program.home_location_id,
         }
     )
 
@@ -104,6 +108,8 @@ def _fill(program: Program, draft: ProgramDraft, pass_type: str) -> None:
     program.terms = draft.terms
     program.enrolment = draft.enrolment.model_dump()
     program.limits = draft.limits.model_dump()
+    program.location_ids = draft.location_ids
+    program.home_location_id = draft.home_location_id
 
 
 def _checked(session: Session, program: Program, draft: ProgramDraft, pass_type: str | None) -> str:
@@ -119,6 +125,7 @@ def _checked(session: Session, program: Program, draft: ProgramDraft, pass_type:
     elif program.pass_type_identifier not in {None, pass_type} and _has_passes(session, program):
         detail = "cannot change any more: passes of this program are in wallets"
         faults.append(FieldFault(pointer, "pass_type_fixed", detail))
+    faults += _unknown_locations(session, program.merchant_id, draft)
     if faults or pass_type is None:
         raise Invalid(faults)
     return pass_type
@@ -127,6 +134,20 @@ def _checked(session: Session, program: Program, draft: ProgramDraft, pass_type:
 def _owns_template(session: Session, merchant_id: str, template_id: str) -> bool:
     mine = (Template.id == template_id) & (Template.merchant_id == merchant_id)
     return bool(session.scalar(select(exists().where(mine))))
+
+
+def _unknown_locations(
+    session: Session, merchant_id: str, draft: ProgramDraft
+) -> Iterator[FieldFault]:
+    listed = draft.location_ids or []
+    home = [draft.home_location_id] if draft.home_location_id else []
+    unknown = unknown_among(session, merchant_id, listed + home)
+    detail = "there is no such location: create it first"
+    for index, location_id in enumerate(listed):
+        if location_id in unknown:
+            yield FieldFault(f"/location_ids/{index}", "location_unknown", detail)
+    if draft.home_location_id in unknown:
+        yield FieldFault("/home_location_id", "location_unknown", detail)
 
 
 def _has_passes(session: Session, program: Program) -> bool:

@@ -8,6 +8,7 @@ from passes.store.tables.looks import Image, Picture, ProgramPicture, Template
 from passes.store.tables.merchants import ApiKey, Merchant
 from passes.store.tables.outbox import Delivery, FanOut, QueuePause, RateBucket
 from passes.store.tables.phones import Device, PhoneLog, Registration
+from passes.store.tables.places import Location, PlaceSet, Relocation
 
 __all__ = [
     "ApiKey",
@@ -21,17 +22,20 @@ __all__ = [
     "GoogleNotice",
     "IdempotentRequest",
     "Image",
+    "Location",
     "Member",
     "Merchant",
     "Pass",
     "PassTypeCounter",
     "PhoneLog",
     "Picture",
+    "PlaceSet",
     "Program",
     "ProgramPicture",
     "QueuePause",
     "RateBucket",
     "Registration",
+    "Relocation",
     "Reward",
     "Template",
     "Transaction",

@@ -11,6 +11,8 @@ from passes.store.tables.columns import SHA256, Base
 
 
 class Program(Base):
+    """What a merchant promises; `location_ids` is None while all shops take part."""
+
     __tablename__ = "programs"
     __table_args__ = (Index(None, "merchant_id", "created_at", "id"),)
 
@@ -30,6 +32,8 @@ class Program(Base):
     terms: Mapped[str] = mapped_column(Text)
     enrolment: Mapped[dict[str, Any]]
     limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    location_ids: Mapped[list[Any] | None]
+    home_location_id: Mapped[str | None] = mapped_column(ForeignKey("locations.id"))
     google_sync: Mapped[str] = mapped_column(server_default="none", default="none")
     google_error: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -97,6 +101,7 @@ class Pass(Base):
     __table_args__ = (
         UniqueConstraint("pass_type_identifier", "serial_number"),
         Index(None, "merchant_id", "created_at", "id"),
+        Index(None, "place_set_id", "program_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("pas"))
@@ -124,6 +129,7 @@ class Pass(Base):
     google_balance: Mapped[str | None]
     google_saved: Mapped[bool] = mapped_column(server_default=false(), default=False)
     google_event_expires_at: Mapped[datetime | None]
+    place_set_id: Mapped[str | None] = mapped_column(ForeignKey("place_sets.id"))
 
 
 class PassTypeCounter(Base):

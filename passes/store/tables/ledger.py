@@ -28,6 +28,7 @@ class Transaction(Base):
     stamps: Mapped[int]
     balance_after: Mapped[int] = mapped_column(server_default="0")
     idempotency_key: Mapped[str | None]
+    location_id: Mapped[str | None] = mapped_column(ForeignKey("locations.id"))
     created_at: Mapped[datetime]
 
 

@@ -26,6 +26,7 @@ class TransactionView(BaseModel):
     type: str
     stamps: int
     balance_after: int
+    location_id: str | None
     created_at: datetime
 
 
@@ -82,11 +83,11 @@ def earn(call: Call) -> Response:
 
     def act(session: Session, key: str) -> EarnView:
         member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
-        done = counter.earn(session, member, draft.stamps, call.now, key)
+        done = counter.earn(session, member, draft.stamps, call.now, key, draft.location_id)
         return _earned(call, session, done)
 
     def told_again(session: Session, line: Transaction) -> EarnView:
-        _require_same(line, call.path["member_id"], draft.stamps)
+        _require_same(line, call.path["member_id"], draft.stamps, draft.location_id)
         return _earned(call, session, _as_it_stands(session, line))
 
     return _once(call, draft, HTTPStatus.CREATED, act, told_again)
@@ -109,11 +110,12 @@ def scan(call: Call) -> Reply | Response:
     def act(session: Session, key: str) -> ScanView:
         member = counter.member_by_code(session, call.merchant_id, draft.code)
         counter.check_cooldown(session, member, call.now, confirmed=draft.override_cooldown)
-        return _scanned(call, session, counter.earn(session, member, draft.quantity, call.now, key))
+        done = counter.earn(session, member, draft.quantity, call.now, key, draft.location_id)
+        return _scanned(call, session, done)
 
     def told_again(session: Session, line: Transaction) -> ScanView:
         member = counter.member_by_code(session, call.merchant_id, draft.code)
-        _require_same(line, member.id, draft.quantity)
+        _require_same(line, member.id, draft.quantity, draft.location_id)
         return _scanned(call, session, _as_it_stands(session, line))
 
     return _once(call, draft, HTTPStatus.OK, act, told_again)
@@ -180,9 +182,9 @@ def _earned(call: Call, session: Session, done: Stamping) -> EarnView:
     )
 
 
-def _require_same(line: Transaction, member_id: str, stamps: int) -> None:
+def _require_same(line: Transaction, member_id: str, stamps: int, location_id: str | None) -> None:
     """Of an act whose answer was forgotten only the ledger still knows what it was."""
-    if (line.member_id, line.stamps) != (member_id, stamps):
+    if (line.member_id, line.stamps, line.location_id) != (member_id, stamps, location_id):
         raise idempotency.reused()
 
 

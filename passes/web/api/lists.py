@@ -11,9 +11,9 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
 from passes.errors import FieldFault, Invalid
-from passes.store.tables import ApiKey, Member, Merchant, Program, Template
+from passes.store.tables import ApiKey, Location, Member, Merchant, Program, Template
 
-Row = TypeVar("Row", ApiKey, Member, Merchant, Program, Template)
+Row = TypeVar("Row", ApiKey, Location, Member, Merchant, Program, Template)
 View = TypeVar("View", bound=BaseModel)
 
 

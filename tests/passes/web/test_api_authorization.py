@@ -6,7 +6,17 @@ import pytest
 from sqlalchemy import event, select
 
 from passes.services.drafts import Scope
-from passes.store.tables import ApiKey, Base, Member, Merchant, Pass, Program, Template
+from passes.store.tables import (
+    ApiKey,
+    Base,
+    Location,
+    Member,
+    Merchant,
+    Pass,
+    Program,
+    Relocation,
+    Template,
+)
 from passes.web.api import ENDPOINTS
 from passes.web.api.contract import ADMIN, Endpoint
 from tests.conftest import Door, Service
@@ -14,10 +24,12 @@ from tests.passes.web.answers import problem
 
 OWNED: dict[str, type[Base]] = {
     "key_id": ApiKey,
+    "location_id": Location,
     "member_id": Member,
     "merchant_id": Merchant,
     "pass_id": Pass,
     "program_id": Program,
+    "relocation_id": Relocation,
     "template_id": Template,
 }
 BODIES: dict[str, dict[str, Any]] = {

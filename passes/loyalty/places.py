@@ -1,0 +1,126 @@
+"""Which shops a member's card carries: at most ten, the nearest to where that member goes.
+
+Values in, ids out. Distances are great circles, right at the antimeridian and at the poles.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from heapq import nsmallest
+from itertools import chain, islice
+
+MAX_PLACES = 10  # per pass; Apple, Wallet Passes: Pass.locations; Google: merchantLocations
+MAX_ANCHORS = 3
+HALF_LIFE = timedelta(days=90)  # a visit a season ago counts half as much as one today
+_SHARE = 0.5  # of the favourite's weight: what weighs less is no anchor
+
+_EARTH_M = 6_371_008.8  # mean radius, IUGG
+_CHARTS = 16  # sets of shops one process remembers
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on Earth in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A stamp at a shop."""
+
+    shop_id: str
+    at: datetime
+
+
+def distance_m(one: Point, other: Point) -> float:
+    """Metres along the great circle; off by half a percent at most, for the Earth is no sphere."""
+    half_chord = math.dist(_vector(one), _vector(other)) / 2
+    return 2 * _EARTH_M * math.asin(min(1.0, half_chord))
+
+
+def anchors_of(visits: Iterable[Visit]) -> tuple[str, ...]:
+    """The shops a history hangs on, ordered by id: the favourite, and up to two others that weigh
+    at least half as much. () without history.
+
+    A visit's weight halves every `HALF_LIFE`. All fade alike, so the anchors only change when
+    somebody is stamped, not while time passes.
+    """
+    weights = _weights(list(visits))
+    ranked = sorted(weights, key=lambda shop_id: (-weights[shop_id], shop_id))
+    return tuple(
+        sorted(
+            shop_id
+            for shop_id in ranked[:MAX_ANCHORS]
+            if weights[shop_id] >= _SHARE * weights[ranked[0]]
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Shops by id and, once asked for, which ten are nearest to a point.
+
+    Two shops equally far are told apart by id.
+    """
+
+    shops: tuple[tuple[str, Point], ...]
+    _vectors: dict[str, tuple[float, float, float]] = field(
+        default_factory=dict, init=False, compare=False
+    )
+    _nearest: dict[Point, tuple[str, ...]] = field(default_factory=dict, init=False, compare=False)
+
+    def choose(self, anchors: Sequence[Point], home: Point | None) -> tuple[str, ...]:
+        """The ids of at most ten shops, in order of id; all of them when there are no more.
+
+        Each anchor in turn gives the next of its nearest; without anchors the home does.
+        """
+        if len(self.shops) <= MAX_PLACES:
+            return tuple(sorted(shop_id for shop_id, _ in self.shops))
+        centres = anchors or ([home] if home else [self.shops[0][1]])
+        in_turn = chain.from_iterable(zip(*map(self.nearest, centres), strict=True))
+        return tuple(sorted(islice(dict.fromkeys(in_turn), MAX_PLACES)))
+
+    def nearest(self, point: Point) -> tuple[str, ...]:
+        """The ids of the ten shops nearest to a point, nearest first; remembered."""
+        known = self._nearest.get(point)
+        if known is None:
+            known = self._nearest[point] = self._measure(point)
+        return known
+
+    def _measure(self, point: Point) -> tuple[str, ...]:
+        if not self._vectors:
+            self._vectors.update((shop_id, _vector(shop)) for shop_id, shop in self.shops)
+        here = _vector(point)
+        # A chord grows with its arc, so the order is the same, and exact for close neighbours.
+        far = ((math.dist(here, vector), shop_id) for shop_id, vector in self._vectors.items())
+        return tuple(shop_id for _, shop_id in nsmallest(MAX_PLACES, far))
+
+
+@lru_cache(maxsize=_CHARTS)
+def chart(shops: tuple[tuple[str, Point], ...]) -> Chart:
+    """The chart of these shops; the same shops have the same one, with all it remembers.
+
+    Of two hundred shops it remembers at most a few hundred tuples of ten ids.
+    """
+    return Chart(shops)
+
+
+def _weights(visits: Sequence[Visit]) -> Mapping[str, float]:
+    newest = max((visit.at for visit in visits), default=None)
+    weights: dict[str, float] = {}
+    for visit in visits:
+        assert newest is not None  # noqa: S101  # there is a visit
+        age = (newest - visit.at) / HALF_LIFE
+        weights[visit.shop_id] = weights.get(visit.shop_id, 0.0) + 2.0**-age
+    return weights
+
+
+def _vector(point: Point) -> tuple[float, float, float]:
+    """From the Earth's centre, of length 1."""
+    latitude, longitude = math.radians(point.latitude), math.radians(point.longitude)
+    ring = math.cos(latitude)
+    return ring * math.cos(longitude), ring * math.sin(longitude), math.sin(latitude)

@@ -1,0 +1,221 @@
+"""Which shops a pass shows: its history's anchors, the set they lead to, and that set kept.
+
+Not for: bringing a change of the shops to the passes that are out (relocations).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from passes.errors import Conflict
+from passes.loyalty.face import PlaceDesign, widest_distance
+from passes.loyalty.places import MAX_PLACES, Chart, Point, Visit, anchors_of, chart
+from passes.store.tables import Location, Merchant, Pass, PlaceSet, Program, Transaction
+
+_REMEMBERED = 50  # visits that anchors are found from
+
+Places = tuple[PlaceDesign, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The set that a history leads to among the present shops: what its row would be."""
+
+    id: str
+    program_id: str
+    anchors: str
+    places: Places
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlaces:
+    """A program's shops as they stand now; equal ones lead every history to the same set.
+
+    `shops` take part, by id; `points` also knows those that only histories hang on. `home` is where
+    who has no history is taken to be.
+    """
+
+    program_id: str
+    shops: Mapping[str, PlaceDesign]
+    points: Mapping[str, Point]
+    home: Point | None
+    _chart: Chart = field(compare=False)
+    _digests: dict[tuple[str, ...], tuple[Places, str]] = field(
+        default_factory=dict, init=False, compare=False
+    )
+
+    @property
+    def chosen(self) -> bool:
+        """Whether there are more shops than a pass can carry."""
+        return len(self.shops) > MAX_PLACES
+
+    @property
+    def shared(self) -> tuple[Point, ...]:
+        """Where the shops are that every pass shows; () when they are chosen for each."""
+        return () if self.chosen else tuple(map(_point, _ordered(self.shops.values())))
+
+    def resolve(self, anchors: str) -> Resolved:
+        """The set for these anchors (ids joined by commas): a few microseconds once the
+        neighbours are known."""
+        known = [self.points[one] for one in anchors.split(",") if one in self.points]
+        places, digest = self._content(self._chart.choose(known, self.home))
+        parts = (self.program_id, anchors, str(self.chosen), digest)
+        return Resolved(_digest("\n".join(parts).encode()), *parts[:2], places, self.chosen)
+
+    def _content(self, shop_ids: tuple[str, ...]) -> tuple[Places, str]:
+        known = self._digests.get(shop_ids)
+        if known is None:
+            places = _ordered(self.shops[one] for one in shop_ids)
+            known = self._digests[shop_ids] = (places, _digest(to_json(places)))
+        return known
+
+
+def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[ProgramPlaces]:
+    """The shops of these programs, or of all of the merchant's, in the order of the ids."""
+    locations = session.execute(
+        select(
+            Location.id,
+            Location.latitude,
+            Location.longitude,
+            Location.relevant_text,
+            Location.max_distance_m,
+            Location.active,
+        )
+        .where(Location.merchant_id == merchant_id)
+        .order_by(Location.created_at, Location.id)
+    ).all()
+    programs = select(Program.id, Program.location_ids, Program.home_location_id).where(
+        Program.merchant_id == merchant_id
+    )
+    if program_ids:
+        programs = programs.where(Program.id.in_(program_ids))
+    points = {row.id: Point(row.latitude, row.longitude) for row in locations}
+    open_shops = {
+        row.id: PlaceDesign(row.latitude, row.longitude, row.relevant_text, row.max_distance_m)
+        for row in locations
+        if row.active
+    }
+    found = []
+    for program_id, location_ids, home_id in session.execute(programs.order_by(Program.id)):
+        wanted = open_shops.keys() if location_ids is None else set(location_ids)
+        shops = {one: shop for one, shop in open_shops.items() if one in wanted}
+        home = points.get(home_id or next(iter(shops), ""))
+        plan = chart(tuple((one, points[one]) for one in shops))
+        found.append(ProgramPlaces(program_id, shops, points, home, plan))
+    return found
+
+
+def place_new(session: Session, program: Program, card: Pass, now: datetime) -> None:
+    """The places of a pass whose member has no history yet."""
+    here = _read_present(session, program)
+    if here.shops:
+        card.place_set_id = keep(session, here.resolve(""), now)
+
+
+def follow(session: Session, program: Program, card: Pass, now: datetime) -> bool:
+    """The pass, locked by the caller, follows its member's visits; whether it shows the change.
+
+    Nearly always the member was where they always are, and this is one look at the ledger.
+    """
+    present = session.get(PlaceSet, card.place_set_id) if card.place_set_id else None
+    anchors = ",".join(anchors_of(_visits(session, card.member_id)))
+    if present and present.anchors == anchors:
+        return False
+    resolved = _read_present(session, program).resolve(anchors)
+    card.place_set_id = keep(session, resolved, now)
+    before = places_in(present.places) if present else ()
+    return seen(before, card.locale) != seen(resolved.places, card.locale)
+
+
+def keep(session: Session, resolved: Resolved, now: datetime) -> str:
+    """Stores the set unless it is there; its id. From now on it is used."""
+    session.execute(
+        insert(PlaceSet)
+        .values(
+            id=resolved.id,
+            program_id=resolved.program_id,
+            anchors=resolved.anchors,
+            places=[_row(one) for one in resolved.places],
+            chosen=resolved.chosen,
+            used_at=now,
+        )
+        .on_conflict_do_update(index_elements=["id"], set_={"used_at": now})
+    )
+    return resolved.id
+
+
+def seen(places: Places, locale: str) -> tuple[object, ...]:
+    """What holders of a language see of places: equal for sets that look the same to them."""
+    said = ((one.latitude, one.longitude, one.texts.get(locale)) for one in places)
+    return (*said, widest_distance(places))
+
+
+def at_google(places: Places, chosen: bool) -> tuple[Point, ...]:
+    """What an object at Google shows of places: none where the class shows them all."""
+    return tuple(map(_point, places)) if chosen else ()
+
+
+def places_in(rows: Iterable[Mapping[str, Any]]) -> Places:
+    """A stored set's places."""
+    return tuple(PlaceDesign(**row) for row in rows)
+
+
+def require_allowed(session: Session, program: Program, location_id: str) -> None:
+    """Conflict unless the shop takes part in the program."""
+    mine = (Location.id == location_id) & (Location.merchant_id == program.merchant_id)
+    is_open = session.scalar(select(Location.active).where(mine))
+    if not is_open or location_id not in (program.location_ids or [location_id]):
+        detail = "This location takes no part in the program."
+        raise Conflict(detail, code="location_not_allowed")
+
+
+def _read_present(session: Session, program: Program) -> ProgramPlaces:
+    """The shops, which nobody changes before this transaction ends.
+
+    So the passes it places are among those that a relocation finds.
+    """
+    session.execute(
+        select(Merchant.id).where(Merchant.id == program.merchant_id).with_for_update(read=True)
+    ).all()
+    [here] = read_places(session, program.merchant_id, program.id)
+    return here
+
+
+def _visits(session: Session, member_id: str) -> list[Visit]:
+    rows = session.execute(
+        select(Transaction.location_id, Transaction.created_at)
+        .where(Transaction.member_id == member_id, Transaction.location_id.is_not(None))
+        .order_by(Transaction.created_at.desc(), Transaction.id)
+        .limit(_REMEMBERED)
+    )
+    return [Visit(location_id, at) for location_id, at in rows if location_id]
+
+
+def _ordered(shops: Iterable[PlaceDesign]) -> Places:
+    """By what they show, whatever they are called inside: equal places make equal passes."""
+    return tuple(sorted(shops, key=lambda shop: (shop.latitude, shop.longitude, to_json(shop))))
+
+
+def _row(place: PlaceDesign) -> dict[str, object]:
+    return {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "texts": dict(place.texts),
+        "max_distance_m": place.max_distance_m,
+    }
+
+
+def _point(place: PlaceDesign) -> Point:
+    return Point(place.latitude, place.longitude)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
