@@ -81,9 +81,10 @@ class Processes:
         self.workers: list[Process] = []
         self._folder = folder
         # What a killed process leaves behind stays in the test's own folder.
-        self._environment = process_environment() | {"TMPDIR": str(folder)} | environment
+        self._environment = {**process_environment(), "TMPDIR": str(folder), **environment}
         self._programs = programs
         self._gunicorn: Process | None = None
+        self._port = 0
 
     def start_worker(self) -> Process:
         worker = self._start("worker", self._programs.worker, "worker")
@@ -105,6 +106,7 @@ class Processes:
 
     def start_web(self, port: int) -> None:
         """gunicorn with as many web processes as the service has by itself, until it answers."""
+        self._port = port
         self._gunicorn = self._start(
             "web",
             "gunicorn",
@@ -125,6 +127,15 @@ class Processes:
         web = self.web_processes()
         if web:  # all may be dead already
             os.kill(web[number % len(web)], signal.SIGKILL)
+
+    def kill_everything(self) -> None:
+        """As if the host lost its power; and it comes back."""
+        workers = len(self.workers)
+        self.stop()
+        self.workers.clear()
+        self.start_web(self._port)
+        for _ in range(workers):
+            self.start_worker()
 
     def stop(self) -> None:
         """Ends all of them at once."""

@@ -1,6 +1,7 @@
-"""What happens to a shop: changes, and troubles. A seed draws their order.
+"""What happens to a shop: a seed draws the order of all that is planned.
 
-To mix in another kind of change, write it as an `Act` and name it in a plan.
+To mix in another kind of change, write it here as an `Act` and name it in a plan. Not for: what
+goes wrong (see troubles).
 """
 
 import time
@@ -10,7 +11,7 @@ from random import Random
 
 from tests.faults.world import World
 
-_LONGEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 0.08
 _DOUBLE_TAPS = 0.3
 
 Act = Callable[[World, Random], None]
@@ -18,25 +19,29 @@ Act = Callable[[World, Random], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """So many stamps, among which the others are strewn; in the end the finale, in its order."""
+    """So many stamps with the others evenly among them; in the end the finale, in its order."""
 
     stamps: int
     others: Sequence[Act] = ()
     finale: Sequence[Act] = ()
 
+    def drawn(self, dice: Random) -> list[Act]:
+        """All acts in an order of their own."""
+        others, acts = list(self.others), list[Act]()
+        dice.shuffle(others)
+        for number, act in enumerate(others):
+            acts += [stamp] * (self.stamps * (number + 1) // len(others) - len(acts) + number)
+            acts.append(act)
+        return acts
+
 
 def perform(world: World, plan: Plan, seed: int) -> None:
-    """Everything that is planned, until all is answered; what APNs does wrong ends with it."""
+    """Everything that is planned; what APNs does wrong ends with it."""
     dice = Random(seed)  # noqa: S311  # no secret
-    acts = [stamp] * plan.stamps + list(plan.others)
-    dice.shuffle(acts)
-    for act in [*acts, *plan.finale]:
+    world.timeline.note(f"seed {seed}")
+    for act in [*plan.drawn(dice), *plan.finale]:
         act(world, dice)
-    world.tills.wait()
-    world.apns.script.clear()
-
-
-# --- changes --------------------------------------------------------------------------------------
+    world.soothe_apns()
 
 
 def stamp(world: World, dice: Random) -> None:
@@ -51,3 +56,11 @@ def change_the_look(world: World, dice: Random) -> None:
     colour = (dice.randrange(256), dice.randrange(256), dice.randrange(256))
     world.timeline.note(f"a new look: {colour}")
     world.change_look(colour)
+
+
+def rush(world: World, _: Random) -> None:
+    """Every card at the same moment, while all phones listen."""
+    world.timeline.note("a rush")
+    assert world.settle()
+    world.tills.stamp_at_once(card.member_id for card in world.cards)
+    world.tills.wait()

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -15,6 +15,8 @@ from webhooks.simulators.strict import AREAS, fields_of
 
 _STAMPS = "stamps"  # the key of the field that shows the balance
 _TAKEN = "200"
+_TOLD = 40  # lines of each kind
+_USUAL = re.compile(r"\binfo\b")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -38,6 +40,14 @@ def breaches(world: World) -> list[Breach]:
             found += _untold(world, card, phone, mine)
             found += _stale(world, card, phone, len(mine))
     return found
+
+
+def report(world: World, found: Sequence[Breach]) -> str:
+    """For the reader of a failure: what is wrong, what was done before, what was printed last."""
+    told = [f"{breach.kind}: {breach.text}" for breach in found[:_TOLD]]
+    more = [f"… and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
+    printed = [line for line in world.processes.printed().splitlines() if not _USUAL.search(line)]
+    return "\n".join([*told, *more, "", *world.timeline.entries, "", *printed[-_TOLD:]])
 
 
 def _unsettled(world: World) -> Iterator[Breach]:

@@ -1,19 +1,48 @@
 """Nothing is lost, whatever is killed: phones, tills, APNs and database around real processes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from certs.development import DevelopmentFiles
+from passes.store.database import Database
 from tests.conftest import database_of_its_own
-from tests.faults.acts import Plan, change_the_look, perform
-from tests.faults.invariants import breaches
+from tests.faults.acts import Plan, change_the_look, perform, rush
+from tests.faults.invariants import Breach, breaches, report
+from tests.faults.mutants.sequence import create_sequence
+from tests.faults.troubles import (
+    MOODS,
+    crash_the_database,
+    cut_off,
+    cut_the_power,
+    kill_a_web_process,
+    kill_a_worker,
+)
 from tests.faults.world import Scale, World, opened
+from tests.processes import Programs
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other, each wants all cores
+pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each wants all cores
 
-CALM = Plan(stamps=60, others=(change_the_look,) * 2)
+CALM = Plan(stamps=40, others=(change_the_look,) * 2)
+TROUBLES = (
+    *(change_the_look,) * 3,
+    *(kill_a_worker,) * 3,
+    *(kill_a_web_process,) * 3,
+    *MOODS,
+    cut_off,
+    crash_the_database,
+)
+STORM = Plan(stamps=200, others=TROUBLES, finale=(rush, cut_off))
+HURRICANE = Plan(stamps=300, others=(*TROUBLES, *TROUBLES, cut_the_power), finale=(rush, cut_off))
+
+PLANS = [
+    pytest.param(STORM, 1, id="storm-1"),
+    *(pytest.param(STORM, n, id=f"storm-{n}", marks=pytest.mark.long) for n in (2, 3, 4)),
+    *(pytest.param(HURRICANE, n, id=f"hurricane-{n}", marks=pytest.mark.long) for n in (5, 6)),
+]
 
 
 @pytest.fixture(scope="module", params=["postgresql", "sqlite"])
@@ -22,19 +51,77 @@ def world(
     identities: DevelopmentFiles,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
+    """40 phones and 8 cards; two workers on PostgreSQL, one on SQLite."""
     folder = tmp_path_factory.mktemp("faults")
+    scale = Scale(workers=1 if request.param == "sqlite" else 2)
     with (
         database_of_its_own(request) as url,
-        opened(url, identities, folder, Scale(workers=1 if "sqlite" in url else 2)) as world,
+        opened(url, identities, folder, scale) as world,
     ):
         yield world
 
 
 def test_on_a_calm_day_nobody_is_told_too_often(world: World) -> None:
-    before = len(world.apns.journal.pushes())
+    before, stamped = len(world.apns.journal.pushes()), len(world.tills.given)
     perform(world, CALM, seed=1)
-    assert breaches(world) == []
-    changes = Counter(told.member_id for told in world.tills.given)
-    by_stamps = sum(changes[card.member_id] * len(card.phones) for card in world.cards)
-    by_looks = len(CALM.others) * len(world.phones)
-    assert len(world.apns.journal.pushes()) - before <= 1.1 * (by_stamps + by_looks)
+    found = breaches(world)
+    assert not found, report(world, found)
+    stamps = Counter({told.key: told.member_id for told in world.tills.given[stamped:]}.values())
+    due = sum(stamps[card.member_id] * len(card.phones) for card in world.cards)
+    due += len(CALM.others) * len(world.phones)
+    assert len(world.apns.journal.pushes()) - before <= 1.1 * due
+
+
+@pytest.mark.parametrize(("plan", "seed"), PLANS)
+def test_nothing_is_lost_whatever_is_killed(world: World, plan: Plan, seed: int) -> None:
+    perform(world, plan, seed)
+    found = breaches(world)
+    assert not found, report(world, found)
+
+
+# --- mistakes that have to be seen ----------------------------------------------------------------
+
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+MUTANTS = "tests.faults.mutants"
+MANY_CARDS = Scale(phones=12, cards=12, most=12)
+DAWDLING = replace(MANY_CARDS, programs=Programs(web=f"{MUTANTS}.dawdling"))
+SEQUENCE = replace(MANY_CARDS, programs=Programs(web=f"{MUTANTS}.sequence"))
+HASTY = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.hasty"))
+
+BUSTLE = Plan(stamps=10, finale=(rush,))
+SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=(rush, cut_off))
+
+
+def suffered(
+    url: str, identities: DevelopmentFiles, folder: Path, scale: Scale, plan: Plan
+) -> Sequence[Breach]:
+    """What is wrong in the end."""
+    with opened(url, identities, folder, scale) as world:
+        perform(world, plan, seed=1)
+        return breaches(world)
+
+
+@on_postgresql
+def test_a_worker_that_settles_before_the_answer_leaves_phones_untold(
+    database_url: str, identities: DevelopmentFiles, tmp_path: Path
+) -> None:
+    found = suffered(database_url, identities, tmp_path, HASTY, SQUALL)
+    assert {breach.kind for breach in found} == {"untold", "stale"}
+
+
+@on_postgresql
+def test_a_plain_sequence_as_tag_leaves_phones_behind_that_were_told(
+    database_url: str, database: Database, identities: DevelopmentFiles, tmp_path: Path
+) -> None:
+    create_sequence(database)
+    found = suffered(database_url, identities, tmp_path, SEQUENCE, BUSTLE)
+    assert {breach.kind for breach in found} == {"stale"}
+
+
+@on_postgresql
+def test_stamps_that_dawdle_as_long_leave_nobody_behind(
+    database_url: str, identities: DevelopmentFiles, tmp_path: Path
+) -> None:
+    """With our tags, the same that the sequence fails."""
+    assert suffered(database_url, identities, tmp_path, DAWDLING, BUSTLE) == []

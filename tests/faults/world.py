@@ -18,7 +18,7 @@ from passes.store.tables import Delivery, FanOut
 from tests.conftest import OPERATOR_KEY
 from tests.faults.tills import Tills, insist
 from tests.processes import PRODUCT, Processes, Programs, free_ports, service_environment
-from webhooks.simulators.apns import Apns
+from webhooks.simulators.apns import Apns, Behaviour
 from webhooks.simulators.iphone import IPhone
 from webhooks.simulators.server import Ports, Simulator, running_simulator
 
@@ -36,10 +36,11 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Scale:
-    """How big the shop is; a phone carries one to three cards."""
+    """How big the shop is; a phone carries one to `most` cards."""
 
     phones: int = 40
     cards: int = 8
+    most: int = 3
     workers: int = 2
     programs: Programs = PRODUCT
 
@@ -99,6 +100,11 @@ class World:
         url = f"{self.api.base_url}/v1/templates/{self.template_id}"
         draft = {"colors": {"background": "#" + bytes(colour).hex()}}
         insist("PATCH", url, {"Authorization": f"Bearer {self.api.key}"}, draft)
+
+    def soothe_apns(self) -> None:
+        """APNs takes every push again."""
+        self.apns.script.clear()
+        self.apns.behave(Behaviour())
 
     def settle(self) -> bool:
         """Waits until the tills are answered, the outbox is empty and no phone has anything to do.
@@ -205,10 +211,10 @@ def _card(api: Api, program: dict[str, Any]) -> Card:
 
 
 def _hand_out(cards: Sequence[Card], simulator: Simulator, scale: Scale) -> None:
-    """The n-th phone takes the n-th card, every second one two and every third one three."""
+    """Neighbours share cards: the n-th phone takes the n-th card and some of those after it."""
     for number in range(scale.phones):
         phone = simulator.fleet.buy(f"Phone {number}")
-        for step in range(1 + number % 3):
+        for step in range(1 + number % scale.most):
             card = cards[(number + step) % len(cards)]
             assert not any(found.fatal for found in phone.add_link(card.link))
             card.phones.append(phone)
