@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 from werkzeug.test import TestResponse
 
-from passes.store.tables import Delivery, Device, Event, Pass, PhoneLog, Registration
+from passes.services import phones
+from passes.store.tables import Delivery, Device, Event, Pass, PhoneLog, Registration, Template
 from tests.conftest import Clock, Door, Service
 
 TOKEN = "a1b2c3d4e5f60718"  # a push token
@@ -101,6 +102,18 @@ def test_r1_r2_the_first_registration_is_201_and_the_next_200(scene: Scene) -> N
     assert scene.phone.register(scene.card()).status_code == 200
     assert scene.count(Registration) == 1
     assert scene.count(Device) == 1
+
+
+def test_r1_of_more_phones_than_anybody_has_the_newest_hear_of_a_pass(
+    scene: Scene, clock: Clock
+) -> None:
+    for number in range(phones.MAX_PHONES + 3):
+        clock.forward(timedelta(seconds=1))
+        scene.second_phone(f"device-{number}").register(scene.card())
+    with scene.service.parts.database.reading() as session:
+        mine = select(Device.library_identifier).join(Registration)
+        kept = set(session.scalars(mine))
+    assert kept == {f"device-{number}" for number in range(3, phones.MAX_PHONES + 3)}
 
 
 def test_r3_a_new_push_token_replaces_the_old_one(scene: Scene) -> None:
@@ -475,6 +488,15 @@ def test_p20_a_pass_type_that_cannot_be_signed_now_is_503(scene: Scene, clock: C
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert scene.phone.fetch(scene.card(), since=modified).status_code == 304
+
+
+def test_p20_a_pass_that_cannot_be_rendered_now_is_503(scene: Scene) -> None:
+    """A phone gives up at 4xx, and comes again after a 503."""
+    with scene.service.parts.database.writing() as session:
+        session.execute(update(Template).values(apple_overrides={"formatVersion": 2}))
+    answer = scene.phone.fetch(scene.card())
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
 
 
 # --- U: unregister --------------------------------------------------------------------------------

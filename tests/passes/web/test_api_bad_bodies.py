@@ -1,10 +1,13 @@
 """What arrives broken, and what the house rules answer."""
 
+import io
 import json
 from typing import Any
 
 import pytest
+from sqlalchemy import QueuePool
 
+from passes.store.database import Database
 from tests.conftest import Door, Service
 from tests.passes.web.answers import faults, pointers, problem
 
@@ -86,6 +89,36 @@ def test_a_body_above_the_limit_is_refused(door: Door) -> None:
     text = json.dumps({"name": "x", "apple_overrides": {"userInfo": {"a": "x" * 300_000}}}).encode()
     answer = send(door, "/templates", text)
     assert problem(answer) == (413, "payload_too_large")
+
+
+class Trickle(io.BytesIO):
+    """A body that takes its time; it notes how many connections to the database are in use."""
+
+    def __init__(self, body: bytes, database: Database) -> None:
+        super().__init__(body)
+        self._pool = database.engine.pool
+        self.in_use: set[int] = set()
+
+    def readinto(self, buffer: Any) -> int:
+        assert isinstance(self._pool, QueuePool)
+        self.in_use.add(self._pool.checkedout())
+        return super().readinto(buffer)
+
+
+def test_a_body_that_trickles_in_holds_no_transaction_open(
+    service: Service, door: Door, member_path: str
+) -> None:
+    member = door.post(member_path, {}).json
+    body = Trickle(b'{"locale": "he"}', service.parts.database)
+    answer = door.send(
+        "PATCH",
+        f"/members/{member['id']}",
+        input_stream=body,
+        content_type=JSON,
+        content_length=len(body.getvalue()),
+    )
+    assert answer.status_code == 200, answer.text
+    assert body.in_use == {0}
 
 
 @pytest.mark.parametrize(
