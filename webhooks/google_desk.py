@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 
 from certs.google import GoogleIdentity
 from passes.errors import NotFound
+from passes.loyalty.places import Point
 from passes.services import google_sync
 from passes.services.cards import Card, card_of_pass
 from passes.services.looks import HERO, LOGO, Look, LookBook, google_pictures, read_look
+from passes.services.placing import shared_places
 from passes.store.outbox import Claimed, Retry
 from passes.wallets import google
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
@@ -20,8 +22,20 @@ from webhooks.desks import Courier, Prepared
 _SOON = timedelta(seconds=1)
 _CALLBACK = "/google/callback"
 # What a class or an object may lack.
-_CLASS_FIELDS = ("heroImage", "countryCode", "homepageUri", "linksModuleData")
-_OBJECT_FIELDS = ("accountName", "heroImage", "textModulesData", "linksModuleData")
+_CLASS_FIELDS = (
+    "heroImage",
+    "countryCode",
+    "homepageUri",
+    "linksModuleData",
+    "merchantLocations",
+)
+_OBJECT_FIELDS = (
+    "accountName",
+    "heroImage",
+    "textModulesData",
+    "linksModuleData",
+    "merchantLocations",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,8 @@ class GoogleDesk:
 
     def _class(self, session: Session, row: Claimed, program_id: str, _: datetime) -> Telling:
         look = read_look(session, program_id)
-        facts = self._class_facts(look, self._pictures(session, look))
+        places = shared_places(session, program_id)
+        facts = self._class_facts(look, self._pictures(session, look), places)
         body = _whole(_CLASS_FIELDS, google.class_json(facts))
         return Telling(
             row.id, "loyaltyClass", self._id(program_id), body, notify=False, target=row.target
@@ -109,7 +124,9 @@ class GoogleDesk:
             balance=balance,
         )
 
-    def _class_facts(self, look: Look, pictures: dict[tuple[str, int], str]) -> GoogleClassFacts:
+    def _class_facts(
+        self, look: Look, pictures: dict[tuple[str, int], str], places: tuple[Point, ...]
+    ) -> GoogleClassFacts:
         return GoogleClassFacts(
             class_id=self._id(look.version.program_id),
             issuer_name=look.merchant.name,
@@ -120,6 +137,7 @@ class GoogleDesk:
             locale=look.locale,
             homepage=look.merchant.website,
             callback_url=self._public_url + _CALLBACK,
+            places=places,
             overrides=look.google_overrides.get("class", {}),
         )
 
@@ -132,6 +150,7 @@ class GoogleDesk:
             object_id=self._id(card.pass_id),
             class_id=self._id(look.version.program_id),
             hero_url=hero and self._picture_url(hero),
+            has_places=card.chosen,
             overrides=look.google_overrides.get("object", {}),
         )
 

@@ -113,6 +113,13 @@ def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[P
     return found
 
 
+def shared_places(session: Session, program_id: str) -> tuple[Point, ...]:
+    """Where the shops are that every pass of a program shows: what its class at Google tells."""
+    program = session.get_one(Program, program_id)
+    [here] = read_places(session, program.merchant_id, program_id)
+    return here.shared
+
+
 def place_new(session: Session, program: Program, card: Pass, now: datetime) -> None:
     """The places of a pass whose member has no history yet."""
     here = _read_present(session, program)

@@ -20,7 +20,7 @@ from branding.colour import Colour
 from branding.piece import Piece
 from certs.apple import AppleIdentity
 from passes.errors import FieldFault, Invalid
-from passes.loyalty.face import FaceBarcode, FaceField, PassFace
+from passes.loyalty.face import FaceBarcode, FaceField, FacePlace, PassFace
 from passes.wallets.apple_document import LEGACY_FORMATS
 from passes.wallets.apple_rules import (
     check_overrides,
@@ -200,6 +200,8 @@ class LoyaltyPass(Pass):
         self.authenticationToken = facts.authentication_token
         self.voided = face.voided
         self.barcodes = _barcodes(face.barcode)
+        self.places = [_place(place) for place in face.places]
+        self.max_distance_m = face.max_distance_m
         self.overrides = facts.overrides
         self.pieces = sorted(pieces, key=lambda piece: piece.name)
 
@@ -216,8 +218,8 @@ class LoyaltyPass(Pass):
     def json_dict(self) -> dict[str, Any]:
         """pass.json as values; the template's overrides come last.
 
-        The library knows no `barcodes`, misspells `exprirationDate` and always adds
-        `suppressStripShine`.
+        The library knows no `barcodes` and no `maxDistance`, gives every location an altitude of 0,
+        misspells `exprirationDate` and always adds `suppressStripShine`.
         """
         document = super().json_dict()
         del document["suppressStripShine"]
@@ -225,6 +227,10 @@ class LoyaltyPass(Pass):
         document["barcodes"] = codes
         # Read by iOS 8 and the first watches: the first code they can draw.
         document["barcode"] = next(code for code in codes if code["format"] in LEGACY_FORMATS)
+        if self.places:
+            document["locations"] = self.places
+        if self.max_distance_m is not None:
+            document["maxDistance"] = self.max_distance_m
         document.update(sorted(self.overrides.items()))
         return document
 
@@ -311,6 +317,14 @@ def _barcodes(barcode: FaceBarcode) -> list[LoyaltyBarcode]:
     """The chosen format, and QR last for phones that cannot draw it."""
     formats = [barcode.format] if barcode.format == "qr" else [barcode.format, "qr"]
     return [LoyaltyBarcode(barcode, one) for one in formats]
+
+
+def _place(place: FacePlace) -> dict[str, object]:
+    return {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "relevantText": place.text,
+    }
 
 
 def _rgb(colour: Colour) -> str:

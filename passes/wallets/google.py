@@ -12,7 +12,8 @@ from babel.support import NullTranslations
 
 from branding.colour import Colour
 from certs.google import GoogleIdentity
-from passes.loyalty.face import FaceField, FaceLink, PassFace
+from passes.loyalty.face import FaceField, FaceLink, FacePlace, PassFace
+from passes.loyalty.places import Point
 from passes.loyalty.wording import LOCALES, wording
 from passes.wallets.google_schema import RESOURCE_ID, TAPPABLE_URI, merged
 from passes.wallets.shorten import one_line, paragraphs, shorten
@@ -49,7 +50,8 @@ class GoogleClassFacts:
     """What a program's class is made from. Image URLs are content-hashed: Google caches them.
 
     `locale` is the merchant's, `country` an ISO 3166-1 code; `callback_url` (https) hears of saves
-    and deletions; `overrides` is the `class` part of the template's `google_overrides`, checked.
+    and deletions; `places` are shops that all holders share, ten at most; `overrides` is the
+    `class` part of the template's `google_overrides`, checked.
     """
 
     class_id: str
@@ -63,16 +65,21 @@ class GoogleClassFacts:
     links: tuple[FaceLink, ...] = ()
     country: str | None = None
     callback_url: str | None = None
+    places: tuple[Point, ...] = ()
     overrides: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class GoogleObjectFacts:
-    """What a member's object needs besides the face: `hero_url` shows this count of stamps."""
+    """What a member's object needs besides the face: `hero_url` shows this count of stamps.
+
+    `has_places` when the places were chosen for this member; else they stand in the class.
+    """
 
     object_id: str
     class_id: str
     hero_url: str | None = None
+    has_places: bool = False
     overrides: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -111,6 +118,7 @@ def class_json(facts: GoogleClassFacts) -> Json:
             "homepageUri": _homepage(facts, words),
             "linksModuleData": _links(facts.links, facts.locale),
             "callbackOptions": facts.callback_url and {"url": facts.callback_url},
+            "merchantLocations": _places(facts.places),
             "classTemplateInfo": _card_template(),
             **_label("accountNameLabel", lambda words: words.gettext("Member"), facts.locale),
             **_label("accountIdLabel", lambda words: words.gettext("Card code"), facts.locale),
@@ -144,6 +152,7 @@ def object_json(face: PassFace, facts: GoogleObjectFacts) -> Json:
             "heroImage": _image(facts.hero_url, _picture_text(face), face.locale),
             "textModulesData": _text_modules(face),
             "linksModuleData": _links(face.links, face.locale),
+            "merchantLocations": _places(face.places) if facts.has_places else None,
         }
     )
     return merged(document, facts.overrides)
@@ -247,6 +256,11 @@ def _homepage(facts: GoogleClassFacts, words: NullTranslations) -> Json | None:
     if facts.homepage is None or not TAPPABLE_URI.match(facts.homepage):
         return None
     return {"uri": facts.homepage, "description": words.gettext("Website")}
+
+
+def _places(places: Iterable[Point | FacePlace]) -> list[Json] | None:
+    """Where the card comes up; Google knows no words and no distance of our own for it."""
+    return [{"latitude": place.latitude, "longitude": place.longitude} for place in places] or None
 
 
 def _image(url: str | None, spoken: str, locale: str) -> Json | None:
