@@ -21,6 +21,7 @@ class Shop:
 
     id: str
     name: str
+    address: str
     position: Position
     api: ServiceApi
 
@@ -93,4 +94,5 @@ def _shop(row: Mapping[str, object], api: ServiceApi) -> Shop | None:
     position = position_of(row.get("latitude"), row.get("longitude"))
     if position is None or row.get("active") is not True:
         return None
-    return Shop(str(row.get("id")), str(row.get("name")), position, api)
+    texts = [str(row.get(key, "")) for key in ("id", "name", "address")]
+    return Shop(*texts, position, api)

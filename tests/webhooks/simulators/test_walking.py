@@ -184,7 +184,8 @@ class Service:
         self, method: str, url: str, _: Mapping[str, str], body: bytes | None = None
     ) -> WebAnswer:
         if method == "GET" and "/v1/locations" in url:
-            shop = OKTOGON | {"id": "loc_1", "name": "Oktogon & Co", "active": True}
+            named = {"id": "loc_1", "name": "Oktogon & Co", "address": "Andrássy út 50"}
+            shop = OKTOGON | named | {"active": True}
             return WebAnswer(200, {}, json.dumps({"data": [shop], "next_cursor": None}).encode())
         if "/v1/scans" in url:
             return WebAnswer(200, {}, b'{"member": {"id": "mem_1"}}')
@@ -200,7 +201,7 @@ def test_a_phone_walks_to_any_shop_of_the_merchant_and_is_stamped_there(
     till = Till("http://service", [key], lambda: service, now)
     walk.client = create_page(Desk(walk.fleet, till, Event())).test_client()
     page = walk.client.get("/").text
-    assert page.count('<option value="Oktogon &amp; Co">') == 1
+    assert page.count('<option value="Oktogon &amp; Co">Andrássy út 50</option>') == 1
     assert 'list="shops"' in page
     assert [place["shop"] for place in walk.seen()["places"]] == ["", "Oktogon & Co"]
     assert walk.to(shop="Oktogon & Co")["nearby"]["text"] == "Welcome to Oktogon"
