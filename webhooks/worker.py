@@ -82,7 +82,8 @@ class Worker:
         threads = [
             threading.Thread(target=self._loop, args=(one,), name=one.name) for one in self.rounds
         ]
-        threads += [threading.Thread(target=self._repeat, args=(job,)) for job in self.daily]
+        daily = (self._tidy, *self.daily)
+        threads += [threading.Thread(target=self._repeat, args=(job,)) for job in daily]
         for thread in threads:
             thread.start()
         next_cleaning = monotonic()
@@ -132,6 +133,11 @@ class Worker:
                 return False
         with self.database.writing() as session:
             return work_one_batch(session, self.now()) is not None
+
+    def _tidy(self, _: Callable[[], bool]) -> bool:
+        with self.database.writing() as session:
+            phones.forget_idle_devices(session, self.now())
+        return True
 
     def _clean(self) -> None:
         now, terms = self.now(), self.terms

@@ -33,6 +33,7 @@ MAX_LOG_LINES = 50
 MAX_PHONES = 20  # per pass; a watch, a tablet and some old ones are far fewer
 MAX_LINE = 1000
 _LOGS_KEPT = timedelta(days=30)
+_IDLE_KEPT = timedelta(days=1)  # so that taking a card out and in again renews no push budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,16 @@ def keep_logs(session: Session, lines: Sequence[str], now: datetime) -> None:
 
 def forget_old_logs(session: Session, now: datetime) -> None:
     session.execute(delete(PhoneLog).where(PhoneLog.received_at < now - _LOGS_KEPT))
+
+
+def forget_idle_devices(session: Session, now: datetime) -> None:
+    """Phones that carry no pass any more; looks at all of them."""
+    carried = exists().where(Registration.device_id == Device.id)
+    session.execute(
+        delete(Device)
+        .where(Device.token_at < now - _IDLE_KEPT, ~carried)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _keep_device(

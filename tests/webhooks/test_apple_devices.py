@@ -536,6 +536,19 @@ def test_u6_u7_unknown_pass_and_other_paths(scene: Scene) -> None:
     assert scene.phone.send("DELETE", f"{path}/more", headers=headers).status_code == 404
 
 
+def test_u_a_phone_without_a_pass_is_forgotten_a_day_later(scene: Scene, clock: Clock) -> None:
+    other = scene.second_phone()
+    for phone in (scene.phone, other):
+        phone.register(scene.card())
+    scene.phone.unregister(scene.card())
+    for step, left in ((timedelta(hours=23), 2), (timedelta(hours=2), 1)):
+        clock.forward(step)
+        with scene.service.parts.database.writing() as session:
+            phones.forget_idle_devices(session, clock())
+        assert scene.count(Device) == left
+    assert scene.count(Registration) == 1
+
+
 # --- G: log ---------------------------------------------------------------------------------------
 
 
@@ -554,6 +567,15 @@ def test_g2_g3_nothing_to_say_is_fine(scene: Scene, body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"logs": "a"}', b'{"logs": [1]}', b"logs[]=a"])
 def test_g4_g6_what_is_no_log_is_400(scene: Scene, body: bytes) -> None:
     assert scene.phone.send("POST", "/log", data=body).status_code == 400
+
+
+def test_g6_old_complaints_are_forgotten(scene: Scene, clock: Clock) -> None:
+    scene.phone.send("POST", "/log", json={"logs": ["[2026-11-22 10:00:00 +0000] something"]})
+    for days, left in ((29, 1), (2, 0)):
+        clock.forward(timedelta(days=days))
+        with scene.service.parts.database.writing() as session:
+            phones.forget_old_logs(session, clock())
+        assert scene.count(PhoneLog) == left
 
 
 def test_g5_the_log_cannot_be_read(scene: Scene) -> None:
