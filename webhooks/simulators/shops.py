@@ -94,5 +94,5 @@ def _shop(row: Mapping[str, object], api: ServiceApi) -> Shop | None:
     position = position_of(row.get("latitude"), row.get("longitude"))
     if position is None or row.get("active") is not True:
         return None
-    texts = [str(row.get(key, "")) for key in ("id", "name", "address")]
-    return Shop(*texts, position, api)
+    shop_id, name, address = (str(row.get(key, "")) for key in ("id", "name", "address"))
+    return Shop(shop_id, name, address, position, api)
