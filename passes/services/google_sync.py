@@ -129,6 +129,15 @@ def tell_google(session: Session, passes: ColumnElement[bool], priority: int, no
     return outbox.enqueue(session, GOOGLE, held, priority, now)
 
 
+def withdraw_object(session: Session, pass_id: str, now: datetime) -> None:
+    """A void card's object is told also when nobody holds it: it could still be saved as valid."""
+    might_be_there = Pass.google_version.is_not(None) | (Pass.google_sync == PENDING)
+    target = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(
+        Pass.id == pass_id, might_be_there
+    )
+    outbox.enqueue(session, GOOGLE, target, outbox.AT_THE_TILL, now)
+
+
 def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
     """Whether Google would still show a change of this pass on the lock screen today."""
     sent = session.scalar(

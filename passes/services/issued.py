@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
 from passes.services.changes import announce, record
+from passes.services.google_sync import withdraw_object
 from passes.store import outbox
 from passes.store.tables import Device, Pass, Registration
 
@@ -29,9 +30,15 @@ def push_again(session: Session, card: Pass, now: datetime) -> int:
 
 
 def void_pass(session: Session, card: Pass, now: datetime) -> None:
-    """Void for good; phones learn it at once. Voiding again changes nothing."""
-    if card.voided:
-        return
-    card.voided = True
-    record(session, card.merchant_id, "pass.voided", {"pass_id": card.id}, now)
+    """Void for good; every wallet learns it at once. Voiding again changes nothing."""
+    if not card.voided:
+        withdraw(session, card, now)
+
+
+def withdraw(session: Session, card: Pass, now: datetime) -> None:
+    """The card is void from now on, and every wallet that has it is told what it shows."""
+    if not card.voided:
+        card.voided = True
+        record(session, card.merchant_id, "pass.voided", {"pass_id": card.id}, now)
     announce(session, card.pass_type_identifier, Pass.id == card.id, outbox.AT_THE_TILL, now)
+    withdraw_object(session, card.id, now)

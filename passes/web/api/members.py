@@ -14,6 +14,7 @@ from passes.services.cards import passes_of, telling_one
 from passes.services.counter import stamps_of
 from passes.services.drafts import ExternalId, MemberDraft, ObjectId
 from passes.services.looks import stamp_rules
+from passes.services.privacy import erase_member
 from passes.store.tables import Member, Pass, Program
 from passes.web import metrics
 from passes.web.api.contract import Call, Reply, Routes, check_revision
@@ -69,6 +70,7 @@ class MemberView(BaseModel):
     progress: ProgressView
     card: MemberPassView = Field(serialization_alias="pass")
     created_at: datetime
+    erased_at: datetime | None
 
 
 @routes.on(
@@ -129,6 +131,18 @@ def change(call: Call) -> Reply:
         return Reply(member_view(call, session, member), revision=member.revision)
 
 
+@routes.on("POST", "/members/<member_id>/erase", scope="members:write", answer=MemberView)
+def erase(call: Call) -> Reply:
+    """Forget who a member is, for good: their card becomes void in every wallet.
+
+    What was counted stays for the accounts, without a name. Erasing again changes nothing.
+    """
+    with call.parts.database.writing() as session:
+        member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
+        erase_member(session, member, call.now)
+        return Reply(member_view(call, session, member), revision=member.revision)
+
+
 def member_view(call: Call, session: Session, member: Member) -> MemberView:
     """One member as the API shows them."""
     return _views(call, session, [member])[0]
@@ -167,4 +181,5 @@ def _view(call: Call, member: Member, program: Program, card: Pass, stamps: int)
             id=card.id, serial_number=card.serial_number, urls=links(call.parts, card.page_token)
         ),
         created_at=member.created_at,
+        erased_at=member.erased_at,
     )
