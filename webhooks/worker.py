@@ -1,4 +1,4 @@
-"""The worker: a thread per courier and daily job, the fan-outs and the housekeeping. Any number of
+"""The worker: a thread per courier and daily job, the changes of many passes and the housekeeping. Any number of
 processes on any hosts; whatever happens to one of them, nothing is lost."""
 
 import threading
@@ -9,8 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from passes.services import google_saves, google_sync, idempotency, phones
-from passes.services.fanout import is_work_left, work_one_batch
+from passes.services import fanout, google_saves, google_sync, idempotency, phones, relocations
 from passes.store import outbox
 from passes.store.database import Database
 from webhooks.rounds import Counted
@@ -91,8 +90,8 @@ class Worker:
             if monotonic() >= next_cleaning:
                 self._attempt(self._clean)
                 next_cleaning = monotonic() + _HOUSEKEEPING_S
-            worked = self._attempt(self._fan_out)
-            self.stopping.wait(_BREATH_S if worked else _FAN_OUT_IDLE_S)
+            worked = [self._attempt(step) for step in (self._fan_out, self._relocate)]
+            self.stopping.wait(_BREATH_S if any(worked) else _FAN_OUT_IDLE_S)
         for thread in threads:
             thread.join()
         for one in self.rounds:
@@ -129,10 +128,17 @@ class Worker:
 
     def _fan_out(self) -> bool:
         with self.database.reading() as session:
-            if not is_work_left(session):
+            if not fanout.is_work_left(session):
                 return False
         with self.database.writing() as session:
-            return work_one_batch(session, self.now()) is not None
+            return fanout.work_one_batch(session, self.now()) is not None
+
+    def _relocate(self) -> bool:
+        with self.database.reading() as session:
+            if not relocations.is_work_left(session):
+                return False
+        with self.database.writing() as session:
+            return relocations.work_one_batch(session, self.now()) is not None
 
     def _tidy(self, _: Callable[[], bool]) -> bool:
         with self.database.writing() as session:
