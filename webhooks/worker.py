@@ -1,5 +1,6 @@
-"""The worker: a thread per courier and daily job, the changes of many passes and the housekeeping. Any number of
-processes on any hosts; whatever happens to one of them, nothing is lost."""
+"""The worker: a thread per courier and daily job; changes of many passes; housekeeping. Any number
+of processes on any hosts: whatever happens to one of them, nothing is lost.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
