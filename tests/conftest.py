@@ -79,10 +79,18 @@ class Door:
         return self.send("PATCH", path, json=document, **options)
 
     def upload(self, data: bytes, purpose: str = "logo", name: str = "logo.png") -> TestResponse:
-        form = {"file": FileStorage(io.BytesIO(data), name), "purpose": purpose}
+        return self.send_file("/images", data, name, purpose=purpose)
+
+    def bring_in(self, text: str | bytes, query: str = "") -> TestResponse:
+        """Shops from a CSV file."""
+        data = text if isinstance(text, bytes) else text.encode()
+        return self.send_file(f"/locations/import{query}", data, "shops.csv")
+
+    def send_file(self, path: str, data: bytes, name: str, **fields: str) -> TestResponse:
+        form = {"file": FileStorage(io.BytesIO(data), name), **fields}
         boundary, body = encode_multipart(form)  # in memory: the client leaves its files open
         content_type = f"multipart/form-data; boundary={boundary}"
-        return self.send("POST", "/images", data=body, content_type=content_type)
+        return self.send("POST", path, data=body, content_type=content_type)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def is_work_left(session: Session) -> bool:
     return bool(session.scalar(select(exists().where(Relocation.finished_at.is_(None)))))
 
 
-def work_one_batch(session: Session, now: datetime) -> Batch | None:
+def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch | None:
     """The next passes of the oldest relocation; None when there is nothing to do.
 
     Several workers may call it: each takes another relocation. A crash repeats at most one batch.
@@ -138,7 +138,7 @@ def work_one_batch(session: Session, now: datetime) -> Batch | None:
     ).one_or_none()
     if program is None:
         return _finish(session, work, now)
-    return _work_on(session, work, program, now)
+    return _work_on(session, work, program, now, size)
 
 
 def _begin(session: Session, merchant_id: str, now: datetime) -> str:
@@ -156,15 +156,17 @@ def _begin(session: Session, merchant_id: str, now: datetime) -> str:
     return work.id
 
 
-def _work_on(session: Session, work: Relocation, program: Program, now: datetime) -> Batch:
+def _work_on(
+    session: Session, work: Relocation, program: Program, now: datetime, size: int
+) -> Batch:
     [here] = read_places(session, work.merchant_id, program.id)
     sets = _next_sets(session, program.id, work.after_set_id)
     targets = _targets(here, sets, unplaced=not work.after_set_id)
-    passes = _take(session, program.id, targets)
+    passes = _take(session, program.id, targets, size)
     changed = _move(session, program, passes, targets, now)
     work.checked += len(passes)
     work.changed += changed
-    if len(passes) == BATCH or _count(session, program.id, targets):
+    if len(passes) == size or _count(session, program.id, targets):
         return Batch(work.id, len(passes), changed, done=False)  # the same sets once more
     if sets:
         work.after_set_id = sets[-1].id
@@ -245,7 +247,7 @@ def _count(session: Session, program_id: str, targets: Targets) -> int:
     return session.scalar(those) or 0
 
 
-def _take(session: Session, program_id: str, targets: Targets) -> list[_Carried]:
+def _take(session: Session, program_id: str, targets: Targets, size: int) -> list[_Carried]:
     """Some passes to be moved, locked.
 
     One that is being stamped is left for another time: this never waits for a stamp.
@@ -255,7 +257,7 @@ def _take(session: Session, program_id: str, targets: Targets) -> list[_Carried]
     rows = session.execute(
         select(Pass.id, Pass.locale, Pass.voided, Pass.place_set_id)
         .where(_those_with(program_id, targets))
-        .limit(BATCH)
+        .limit(size)
         .with_for_update(skip_locked=True)
     )
     return [_Carried(*row) for row in rows]

@@ -1,12 +1,10 @@
 """Shops through the API: made, moved, closed, deleted and brought in from a spreadsheet."""
 
-import io
 import itertools
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse, encode_multipart
+from werkzeug.test import encode_multipart
 
 from tests.conftest import Door, Service
 from tests.passes.web.answers import faults, pointers, problem
@@ -29,13 +27,6 @@ def add(door: Door, **fields: Any) -> dict[str, Any]:
     answer = door.post("/locations", fields)
     assert answer.status_code == 201, answer.text
     return dict(answer.json["location"])
-
-
-def bring_in(door: Door, text: str | bytes, query: str = "") -> TestResponse:
-    data = text if isinstance(text, bytes) else text.encode()
-    boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(data), "shops.csv")})
-    content_type = f"multipart/form-data; boundary={boundary}"
-    return door.post(f"/locations/import{query}", data=body, content_type=content_type)
 
 
 def names(door: Door) -> list[str]:
@@ -141,7 +132,7 @@ def test_a_spreadsheet_becomes_shops(door: Door) -> None:
         "\r\n"
         "2;Óbuda;47,5407;19,0450;;;no;;\r\n"
     )
-    told = bring_in(door, text).json
+    told = door.bring_in(text).json
     assert (told["created"], told["updated"], told["unchanged"]) == (2, 0, 0)
     deak, obuda = door.get("/locations").json["data"]
     assert (deak["latitude"], deak["address"]) == (47.4979, "Deák tér 1; félemelet")
@@ -158,7 +149,7 @@ def test_what_a_file_does_not_name_stays(door: Door) -> None:
         "1,Deák,47.5,19.05,near\n"
         ",Szeged,46.2530,20.1414,\n"
     )
-    told = bring_in(door, file).json
+    told = door.bring_in(file).json
     assert (told["created"], told["updated"], told["unchanged"]) == (0, 1, 1)
     changed = door.get(f"/locations/{shop['id']}").json
     assert changed == shop | {
@@ -170,7 +161,7 @@ def test_what_a_file_does_not_name_stays(door: Door) -> None:
 
 def test_a_dry_run_changes_nothing(door: Door) -> None:
     file = "name,latitude,longitude\nDeák,47.4979,19.0544\n"
-    told = bring_in(door, file, "?dry_run=true").json
+    told = door.bring_in(file, "?dry_run=true").json
     assert (told["dry_run"], told["created"]) == (True, 1)
     assert names(door) == []
 
@@ -185,7 +176,7 @@ def test_one_bad_row_keeps_all_out_and_every_fault_is_told_with_its_line(door: D
         "Deák,47.4,19.0,,,\n"
         "Wide,47.4,19.0,,,,\n"
     )
-    answer = bring_in(door, file)
+    answer = door.bring_in(file)
     assert {
         ("/4/latitude", "unreadable"),
         ("/4/max_distance_m", "unreadable"),
@@ -193,7 +184,7 @@ def test_one_bad_row_keeps_all_out_and_every_fault_is_told_with_its_line(door: D
         ("/7/", "too_many_cells"),
     } == faults(answer)
     read = file.replace("Wide,47.4,19.0,,,,\n", "").replace("about 47", "47.1")
-    answer = bring_in(door, read.replace("far,maybe", ","))
+    answer = door.bring_in(read.replace("far,maybe", ","))
     assert faults(answer) == {
         ("/3/latitude", "less_than_equal"),
         ("/5/name", "missing"),
@@ -208,7 +199,7 @@ def test_a_row_whose_coordinates_changed_places_is_found_among_the_others(door: 
         "name,latitude,longitude\n"
         "Deák,47.4979,19.0544\nÓbuda,19.0450,47.5407\nÚjpest,47.5602,19.0890\n"
     )
-    assert faults(bring_in(door, file)) == {("/3/latitude", "coordinates_swapped")}
+    assert faults(door.bring_in(file)) == {("/3/latitude", "coordinates_swapped")}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +215,7 @@ def test_a_row_whose_coordinates_changed_places_is_found_among_the_others(door: 
     ],
 )
 def test_what_is_no_list_of_shops_is_not_read(door: Door, data: bytes, code: str) -> None:
-    assert faults(bring_in(door, data)) == {("/file", code)}
+    assert faults(door.bring_in(data)) == {("/file", code)}
 
 
 def test_a_file_is_sent_as_a_form_with_one_field(door: Door) -> None:

@@ -1,0 +1,114 @@
+"""A chain with shops all over a country, and members whose phones carry its card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete, select
+
+from passes.loyalty.places import Point, distance_m
+from passes.services import phones
+from passes.store.database import Database
+from passes.store.tables import Delivery, Device, Pass
+from tests.conftest import Clock, Door, Service
+from tests.passes.web.packages import Package
+
+TEXT = "{{remaining}} stamps to your free {{next_reward}}"
+COLUMNS = 20
+
+
+def point(number: int) -> Point:
+    """Where shop number n stands: rows 0.3° and columns 0.41° apart, no two pairs equally far."""
+    row, column = divmod(number, COLUMNS)
+    bend = 1e-4 * (number * 37 % 101)
+    return Point(round(42 + 0.3 * row + bend, 6), round(5 + 0.41 * column + bend * bend, 6))
+
+
+def nearest(centre: int, shops: int = 200) -> set[int]:
+    """The numbers of the ten shops nearest to a shop, found the slow way."""
+    by_distance = sorted(range(shops), key=lambda one: distance_m(point(centre), point(one)))
+    return set(by_distance[:10])
+
+
+@dataclass
+class Chain:
+    """A program of a merchant with numbered shops."""
+
+    service: Service
+    door: Door
+    program: dict[str, Any]
+    shops: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, service: Service, shops: int = 200, **program: Any) -> "Chain":
+        door = service.merchant("chain")
+        fields = {"limits": {"max_stamps": 30}} | program
+        chain = cls(service, door, service.program(door, logo=False, **fields))
+        chain.build({number: point(number) for number in range(shops)})
+        chain.shops = [one["id"] for one in door.get("/locations?limit=200").json["data"]]
+        return chain
+
+    @property
+    def database(self) -> Database:
+        return self.service.parts.database
+
+    @property
+    def clock(self) -> Clock:
+        assert isinstance(self.service.parts.now, Clock)
+        return self.service.parts.now
+
+    def build(self, places: Mapping[int, Point], text: str = TEXT) -> dict[str, Any]:
+        """Shops by number, new ones or others than they were, by a file."""
+        lines = ["external_id,name,latitude,longitude,relevant_text"]
+        for number, at in places.items():
+            lines.append(f"{number},Shop {number},{at.latitude},{at.longitude},{text}")
+        answer = self.door.bring_in("\n".join(lines))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json)
+
+    def change(self, number: int, **fields: Any) -> dict[str, Any]:
+        answer = self.door.patch(f"/locations/{self.shops[number]}", fields)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json)
+
+    def member(self, **fields: Any) -> dict[str, Any]:
+        """A new member with a phone."""
+        member = self.service.member(self.door, self.program, **fields)
+        with self.database.writing() as session:
+            pass_type = self.program["pass_type_identifier"]
+            found = phones.find_pass(session, pass_type, member["pass"]["serial_number"])
+            assert found
+            phones.register(session, found, found.id, pass_type, found.id, self.clock())
+        return member
+
+    def stamp(self, member: dict[str, Any], number: int, **fields: Any) -> dict[str, Any]:
+        answer = self.door.post(
+            f"/members/{member['id']}/transactions",
+            {"type": "earn", "location_id": self.shops[number], **fields},
+            headers={"Idempotency-Key": str(uuid4())},
+        )
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json)
+
+    def pass_of(self, member: dict[str, Any]) -> Any:
+        """pass.json as a phone gets it now."""
+        return Package.of(self.door.get(f"/passes/{member['pass']['id']}.pkpass")).document
+
+    def carried(self, member: dict[str, Any]) -> set[int]:
+        """The numbers of the shops on a member's pass."""
+        by_place = {(at.latitude, at.longitude): n for n, at in enumerate(map(point, range(400)))}
+        places = self.pass_of(member)["locations"]
+        return {by_place[place["latitude"], place["longitude"]] for place in places}
+
+    def version(self, member: dict[str, Any]) -> int:
+        with self.database.reading() as session:
+            return session.get_one(Pass, member["pass"]["id"]).version
+
+    def pushed(self) -> list[str]:
+        """The pass ids of the phones that were pushed since this was last asked."""
+        with self.database.writing() as session:
+            targets = select(Device.library_identifier).join(Delivery, Delivery.target == Device.id)
+            told = list(session.scalars(targets.order_by(Device.library_identifier)))
+            session.execute(delete(Delivery))
+        return told

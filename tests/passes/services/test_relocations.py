@@ -1,0 +1,125 @@
+"""Shops that follow the customer: who shows which, and who hears of a change."""
+
+from datetime import timedelta
+
+import pytest
+
+from passes.loyalty.places import Point
+from passes.services import relocations
+from tests.conftest import Service
+from tests.passes.services.chain import Chain, nearest, point
+
+HOME = {0, 1, 2, 3, 20, 21, 22, 40, 41, 60}
+
+
+@pytest.fixture
+def chain(service: Service) -> Chain:
+    chain = Chain.open(service)
+    service.relocate()
+    return chain
+
+
+def test_a_pass_carries_the_ten_shops_nearest_to_where_its_member_goes(chain: Chain) -> None:
+    member, other = chain.member(), chain.member()
+    chain.stamp(member, 85)
+    chain.pushed()
+    assert chain.carried(member) == nearest(85)
+    assert chain.carried(other) == nearest(0)  # no history: the home's neighbourhood
+    texts = {place["relevantText"] for place in chain.pass_of(member)["locations"]}
+    assert texts == {"3 stamps to your free Cookie"}
+
+    for _ in range(3):
+        chain.clock.forward(timedelta(minutes=5))
+        before = chain.version(member)
+        chain.stamp(member, 130)  # some 300 km from there
+        assert chain.version(member) == before + 1
+        assert chain.pushed() == [member["pass"]["id"]]
+    assert chain.carried(member) == nearest(130)
+    texts = {place["relevantText"] for place in chain.pass_of(member)["locations"]}
+    assert texts == {"6 stamps to your free Coffee"}
+
+
+def test_a_thousand_edits_elsewhere_push_nobody(chain: Chain) -> None:
+    member = chain.member()
+    chain.stamp(member, 85)
+    chain.pushed()
+    before = chain.version(member)
+    elsewhere = set(range(200)) - nearest(85)
+    for edit in range(6):
+        moved = {n: Point(point(n).latitude + 1e-4 * edit, point(n).longitude) for n in elsewhere}
+        told = chain.build(moved, f"Edit {edit}")
+        assert (told["updated"], told["affected_passes"]) == (len(elsewhere), 0)
+        if edit % 2:
+            chain.service.relocate()
+    assert chain.pushed() == []
+    assert chain.version(member) == before
+
+
+def test_a_change_reaches_whoever_carries_the_shop_before_or_after(chain: Chain) -> None:
+    near, far, nowhere = chain.member(), chain.member(), chain.member()
+    chain.stamp(near, 85)
+    chain.stamp(far, 130)
+    chain.pushed()
+    at = point(131)
+    told = chain.change(86, latitude=at.latitude + 0.01, longitude=at.longitude)
+    assert told["affected_passes"] == 2
+    progress = chain.door.get(f"/relocations/{told['relocation_id']}").json
+    assert (progress["state"], progress["changed"], progress["expected"]) == ("running", 0, 2)
+
+    chain.service.relocate()
+    assert chain.pushed() == sorted([near["pass"]["id"], far["pass"]["id"]])
+    places = [
+        {(one["latitude"], one["longitude"]) for one in chain.pass_of(member)["locations"]}
+        for member in (near, far)
+    ]
+    assert [(at.latitude + 0.01, at.longitude) in one for one in places] == [False, True]
+    assert all(len(one) == 10 for one in places)
+    progress = chain.door.get(f"/relocations/{told['relocation_id']}").json
+    assert (progress["state"], progress["changed"], progress["expected"]) == ("done", 2, 2)
+    assert chain.version(nowhere) == 0
+
+
+def test_an_edit_and_its_undo_push_nobody(chain: Chain) -> None:
+    member = chain.member()
+    chain.stamp(member, 85)
+    chain.pushed()
+    at = point(86)
+    first = chain.change(86, latitude=at.latitude + 0.5)
+    second = chain.change(86, latitude=at.latitude)
+    assert (first["affected_passes"], second["affected_passes"]) == (1, 0)
+    assert first["relocation_id"] == second["relocation_id"]  # two quick edits are one change
+    chain.service.relocate()
+    assert chain.pushed() == []
+
+
+def test_what_no_pass_shows_moves_nothing(chain: Chain) -> None:
+    told = chain.change(0, name="Another", address="Main street 1")
+    assert (told["affected_passes"], told["relocation_id"]) == (0, None)
+    assert chain.service.relocate() == []
+
+
+def test_a_text_concerns_only_those_who_read_its_language(chain: Chain) -> None:
+    english, hungarian = chain.member(locale="en"), chain.member(locale="hu")
+    chain.change(0, relevant_text={"hu": "Már csak {{remaining}}"})
+    chain.service.relocate()
+    assert chain.pushed() == [hungarian["pass"]["id"]]
+    assert "Már csak 4" in {one["relevantText"] for one in chain.pass_of(hungarian)["locations"]}
+    assert chain.version(english) == 0
+
+
+def test_a_stamp_follows_its_member_while_a_relocation_is_under_way(chain: Chain) -> None:
+    members = [chain.member() for _ in range(7)]
+    chain.build({n: point(n) for n in range(200)}, "Come in")
+    with chain.database.writing() as session:
+        relocations.work_one_batch(session, chain.clock(), size=3)
+    for number, member in enumerate(members):
+        chain.stamp(member, 20 * number)
+    chain.pushed()
+    versions = [chain.version(member) for member in members]
+    chain.service.relocate()
+    assert chain.pushed() == []  # the stamp brought the new texts already
+    assert [chain.version(member) for member in members] == versions
+    for number, member in enumerate(members):
+        assert chain.carried(member) == nearest(20 * number)
+        texts = {one["relevantText"] for one in chain.pass_of(member)["locations"]}
+        assert texts == {"Come in"}
