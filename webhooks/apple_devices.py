@@ -9,8 +9,7 @@ the list's.
 
 import hmac
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from flask import Blueprint, Flask, Response, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
@@ -78,8 +77,7 @@ def list_updated(device: str, pass_type: str) -> Response:
         news = phones.news(connection, device, pass_type, tag)
     if news is None:
         return _empty(HTTPStatus.NO_CONTENT)
-    with _best_effort(here) as session:
-        phones.mark_listed(session, device, pass_type, here.now())
+    _note(here, lambda session: phones.mark_listed(session, device, pass_type, here.now()))
     document = {"serialNumbers": news.serial_numbers, "lastUpdated": news.tag}
     response = Response(json.dumps(document), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
@@ -105,8 +103,12 @@ def latest(pass_type: str, serial_number: str) -> Response:
     response = _dated(Response(package, content_type=PKPASS), found, here.now())
     response.headers["Cache-Control"] = "private, no-cache"
     if request.method == "GET":
-        with _best_effort(here) as session:
-            phones.mark_served(session, found.id, found.version, here.now(), to_a_phone=True)
+        _note(
+            here,
+            lambda session: phones.mark_served(
+                session, found.id, found.version, here.now(), to_a_phone=True
+            ),
+        )
     return response
 
 
@@ -156,13 +158,12 @@ def _found(here: Parts, pass_type: str, serial_number: str) -> Registered | None
         return _authorized(phones.find_pass(connection, pass_type, serial_number))
 
 
-@contextmanager
-def _best_effort(here: Parts) -> Iterator[Session]:
-    """A note for the trail: an answer that is ready does not wait for a busy database."""
+def _note(here: Parts, write: Callable[[Session], None]) -> None:
+    """A step of the trail: an answer that is ready does not fail with a database that is busy."""
     try:
         with here.database.writing() as session:
-            yield session
-    except DBAPIError:
+            write(session)
+    except SQLAlchemyError:
         log_trouble.warning("trail not written")
 
 

@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -16,8 +16,9 @@ from sqlalchemy import event, func, select, update
 from werkzeug.test import TestResponse
 
 from passes.services import phones
+from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Event, Pass, PhoneLog, Registration, Template
-from tests.conftest import Clock, Door, Service
+from tests.conftest import Clock, Door, Service, serve
 
 TOKEN = "a1b2c3d4e5f60718"  # a push token
 
@@ -658,6 +659,21 @@ def test_g8_too_much_is_capped_escaped_and_throttled(scene: Scene) -> None:
 
 
 # --- the trail ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_answer_that_is_ready_needs_no_line_in_the_trail(scene: Scene) -> None:
+    """While somebody else holds the one write lock for longer than we wait for it."""
+    scene.phone.register(scene.card())
+    parts = scene.service.parts
+    url = parts.database.engine.url.render_as_string(hide_password=False)
+    hurried = Database(url, patience_s=0.05)
+    phone = replace(scene.phone, service=serve(replace(parts, database=hurried)))
+    with parts.database.writing():
+        assert phone.list().status_code == 200
+        assert phone.fetch(scene.card()).status_code == 200
+    hurried.dispose()
+    assert scene.card().fetched_at is None
 
 
 def test_the_trail_tells_how_far_a_change_came(scene: Scene) -> None:
