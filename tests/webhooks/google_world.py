@@ -45,8 +45,8 @@ class World:
         assert isinstance(self.service.parts.now, Clock)
         return self.service.parts.now
 
-    def member(self) -> dict[str, Any]:
-        return self.service.member(self.door, self.program)
+    def member(self, **fields: Any) -> dict[str, Any]:
+        return self.service.member(self.door, self.program, **fields)
 
     def tap(self, member: dict[str, Any]) -> TestResponse:
         """On “Add to Google Wallet”."""
@@ -80,9 +80,9 @@ class World:
             assert answer.status_code == 200, answer.text
         self.google.postman.clear()
 
-    def saved(self) -> dict[str, Any]:
+    def saved(self, **fields: Any) -> dict[str, Any]:
         """A new member whose card is in a wallet; what Google was told for that is forgotten."""
-        member = self.member()
+        member = self.member(**fields)
         self.save(member)
         self.work()
         self.forget()

@@ -1,10 +1,13 @@
 """A card's life at Google: the real service and courier against the local Google."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Event, Thread
 from urllib.parse import urlsplit
+
+import pytest
 
 from certs.development import GOOGLE_ISSUER_ID
 from passes.services import phones
@@ -144,6 +147,38 @@ def test_a_void_pass_is_inactive_at_google(world: World) -> None:
     world.door.post(f"/passes/{member['pass']['id']}/void")
     world.work()
     assert world.object(member).document["state"] == "INACTIVE"
+
+
+def test_a_void_pass_is_inactive_before_anybody_saves_it(world: World) -> None:
+    tapped, untouched = world.member(), world.member()
+    world.tap(tapped)
+    world.work()
+    world.forget()
+    for member in (tapped, untouched):
+        world.door.post(f"/passes/{member['pass']['id']}/void")
+    world.work()
+    [patch] = world.told()
+    assert patch.path.endswith(str(world.at_google(tapped)["object_id"]))
+    assert world.object(tapped).document["state"] == "INACTIVE"
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_of_an_erased_member_google_keeps_nothing(world: World, is_held: bool) -> None:
+    person = {"first_name": "Zofie", "last_name": "Unique"}
+    member = world.saved(person=person) if is_held else world.member(person=person)
+    world.tap(member)
+    world.work()
+    before = world.object(member).document
+    assert before["accountName"] == "Zofie Unique"
+    assert world.door.post(f"/members/{member['id']}/erase").status_code == 200
+    world.work()
+    after = world.object(member).document
+    assert after["state"] == "INACTIVE"
+    assert "accountName" not in after
+    assert "Unique" not in json.dumps(after)
+    assert before["accountId"] not in json.dumps(after)
+    assert world.tap(member).status_code == 410
+    assert world.rows() == []
 
 
 def test_a_new_look_is_one_patch_of_the_class_and_the_objects_follow(world: World) -> None:
