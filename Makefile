@@ -9,16 +9,19 @@ COMPILE = $(UV) pip compile -q --upgrade --universal --generate-hashes --no-emit
   --no-emit-find-links --no-annotate --no-header --python-version 3.11
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test check format bench bench-scale lock clean
+.PHONY: help demo test test-faults check format bench bench-scale lock clean
 
 help: ## List the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
 demo: .venv/run ## Run the whole service here with a demo merchant (PORT=8080)
 	@exec $(BIN)/passmint demo
 
 test: .venv/dev ## Set up everything and run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-faults: .venv/dev ## Kill processes, crash databases and vex APNs at length (minutes)
+	@$(BIN)/python -m pytest tests/faults -m ""
 
 check: .venv/dev ## Format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ from webhooks.simulators.pkpass import Package
 from webhooks.simulators.strict import AREAS, fields_of
 
 _STAMPS = "stamps"  # the key of the field that shows the balance
+_BUG = '"event": "bug"'
 _TAKEN = "200"
 _TOLD = 40  # lines of each kind
 _USUAL = re.compile(r"\binfo\b")
@@ -22,7 +23,7 @@ _NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Breach:
-    """`kind` is unsettled, ledger, untold or stale."""
+    """`kind` is unsettled, ledger, untold, stale or bug."""
 
     kind: str
     text: str
@@ -33,7 +34,7 @@ def breaches(world: World) -> list[Breach]:
     if not world.settle():
         return list(_unsettled(world))
     lines = _lines(world)
-    found = list(_wrong_ledger(world, lines))
+    found = [*_bugs(world), *_wrong_ledger(world, lines)]
     for card in world.cards:
         mine = lines[card.member_id]
         for phone in card.phones:
@@ -57,6 +58,13 @@ def _unsettled(world: World) -> Iterator[Breach]:
     for phone in world.phones:
         if phone.next_due():
             yield Breach("unsettled", f"{phone.name}: {phone.wallet.trail.events[-1].text}")
+
+
+def _bugs(world: World) -> Iterator[Breach]:
+    """What the service itself calls one: an error that nobody foresaw, answered with 500."""
+    for line in world.processes.printed().splitlines():
+        if _BUG in line:
+            yield Breach("bug", line)
 
 
 def _lines(world: World) -> dict[str, list[Transaction]]:

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each want
 CALM = Plan(stamps=40, others=(change_the_look,) * 2)
 TROUBLES = (
     *(change_the_look,) * 3,
-    *(kill_a_worker,) * 3,
-    *(kill_a_web_process,) * 3,
+    *(kill_a_worker,) * 2,
+    *(kill_a_web_process,) * 2,
     *MOODS,
     cut_off,
     crash_the_database,

@@ -104,6 +104,6 @@ MOODS = (
     Mood("says goodbye", Rule(Answer("goaway"), every=5), "goaway", Behaviour(goaway_after=12)),
     Mood("breaks connections", Rule(Answer("reset"), every=6), "reset"),
     Mood("refuses streams", Rule(Answer("refused"), every=3), "refused", Behaviour(max_streams=2)),
-    Mood("does not answer", Rule(Answer("stall"), next=2), "stall"),
+    Mood("does not answer", Rule(Answer("stall"), next=1), "stall"),
     Mood("slow", Rule(Answer(delay_s=0.2)), "200", Behaviour(max_streams=5)),
 )

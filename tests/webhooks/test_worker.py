@@ -2,12 +2,10 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -18,17 +16,18 @@ from sqlalchemy import create_engine, text
 
 from certs import development
 from certs.apple import AppleIdentity
-from passes.settings import process_environment
 from tests.conftest import PUBLIC_URL, Service
+from tests.processes import PATIENCE_S, Processes, service_environment, until
 from tests.webhooks.living import ScriptedCourier, Shop
+from webhooks.booking import PAUSE
 from webhooks.couriers.apns import Apns, Push
-from webhooks.rounds import PAUSE, Counted, Rounds, Terms
+from webhooks.rounds import Counted, Rounds
 from webhooks.simulators.apns import Apns as LocalApns
 from webhooks.simulators.apns import running_apns
 from webhooks.simulators.apns_script import Answer, Rule
-from webhooks.worker import Round, Worker
+from webhooks.terms import Terms
+from webhooks.worker import Flag, Round, Worker
 
-PATIENCE_S = 60.0
 LEASE_S = 1
 KILLS = 2  # a process takes seconds to start
 
@@ -62,14 +61,6 @@ def running(
 def apns(running: LocalApns) -> LocalApns:
     running.reset()
     return running
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Waits for what other threads or processes bring about."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.005)
 
 
 def stamp_now(shop: Shop, member: dict[str, Any]) -> datetime:
@@ -232,55 +223,16 @@ def test_a_restart_of_the_database_is_survived(shop: Shop) -> None:
 # --- processes ------------------------------------------------------------------------------------
 
 
-@dataclass
-class Processes:
-    """`passmint worker`, started as often as wanted."""
-
-    environment: dict[str, str]
-    log: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "wsgi", "worker"],
-                env=process_environment() | self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.running.append(process)
-        return process
-
-    def kill_one(self) -> None:
-        """With -9, and another takes its place."""
-        self.start()
-        victim = self.running.pop(0)
-        victim.kill()
-        victim.wait()
-
-
 @pytest.fixture
 def processes(
     shop: Shop, apns: LocalApns, identities: development.DevelopmentFiles, tmp_path: Path
 ) -> Iterator[Processes]:
     url = shop.database.engine.url.render_as_string(hide_password=False)
-    environment = {
-        "PUBLIC_URL": PUBLIC_URL,
-        "SECRET_KEY": "0123456789abcdef0123456789abcdef",
-        "DATABASE_URL": url,
-        "APPLE_CERTIFICATES": str(identities.certificates),
-        "APPLE_AUTHORITY": str(identities.authority),
-        "APNS_URL": apns.url,
-        "APNS_CA": str(apns.ca_file),
-        "LEASE_S": str(LEASE_S),
-        "RETRY_MAX_S": "1",
-    }
-    named = {f"PASSMINT_{name}": value for name, value in environment.items()}
-    processes = Processes(named, tmp_path / "workers.log")
+    terms = {"LEASE_S": LEASE_S, "RETRY_MAX_S": 1}
+    environment = service_environment(identities, apns, PUBLIC_URL, url, **terms)
+    processes = Processes(environment, tmp_path)
     yield processes
-    for process in processes.running:
-        process.kill()
-        process.wait()
+    processes.stop()
 
 
 def test_workers_killed_at_any_moment_lose_no_push(
@@ -291,18 +243,31 @@ def test_workers_killed_at_any_moment_lose_no_push(
     cards = {token: shop.member(f"{token}01", f"{token}02") for token in ("aa", "bb", "cc", "dd")}
     changed_at: dict[str, datetime] = {}
     apns.script.add(Rule(Answer(delay_s=0.05)))
-    processes.start()
+    processes.start_worker()
     for turn in range(KILLS):
         for token in dice.choices(list(cards), k=8):
             changed_at[token] = stamp_now(shop, cards[token])
         seen = len(apns.journal.pushes())
         until(lambda seen=seen: len(apns.journal.pushes()) > seen)
         time.sleep(dice.choice([0.0, 0.02, 0.06]) if turn else 0.0)
-        processes.kill_one()
+        processes.kill_worker()
     until(lambda: shop.rows() == [])
     for token, moment in changed_at.items():
         for phone in (f"{token}01", f"{token}02"):
             assert any(push.at >= moment for push in apns.journal.pushes(phone))
+
+
+def test_a_flag_raised_by_a_signal_in_the_middle_of_a_wait_ends_it() -> None:
+    flag = Flag()
+    before = signal.signal(signal.SIGALRM, lambda *_: flag.set())
+    try:
+        for _ in range(20):
+            flag = Flag()
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            flag.wait(PATIENCE_S)
+            assert flag.is_set()
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 @on_sqlite
@@ -311,7 +276,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_began(
 ) -> None:
     apns.script.add(Rule(Answer(delay_s=0.3)))
     shop.stamp(shop.member(*(f"a{number}" for number in range(10))))
-    worker = processes.start()
+    worker = processes.start_worker()
     until(apns.journal.pushes)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE_S) == 0
