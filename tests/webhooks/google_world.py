@@ -14,7 +14,7 @@ from passes.services import google_sync
 from passes.services.drafts import MemberDraft
 from passes.services.enrollment import enrol
 from passes.services.fanout import work_one_batch
-from passes.store.tables import Delivery, Program
+from passes.store.tables import Delivery, Program, QueuePause
 from passes.wallets.google_rules import Kind, faults
 from tests.conftest import Clock, Door, Service
 from webhooks.google_desk import Telling
@@ -123,6 +123,12 @@ class World:
         with self.service.parts.database.reading() as session:
             mine = select(Delivery).where(Delivery.courier == "google")
             return list(session.scalars(mine.order_by(Delivery.id)))
+
+    def rested(self) -> timedelta:
+        """How long the queue to Google stands still from now on."""
+        with self.service.parts.database.reading() as session:
+            pause = session.get_one(QueuePause, (google_sync.GOOGLE, google_sync.GOOGLE))
+            return pause.until - self.clock()
 
     def crowd(self, size: int) -> list[str]:
         """Ids of new passes whose objects somebody holds in their newest state, says the database.

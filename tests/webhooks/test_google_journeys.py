@@ -379,6 +379,30 @@ def test_a_google_that_wants_less_is_left_alone_as_long_as_it_says(world: World)
     assert world.balance(member) == "2/10"
 
 
+def test_a_storm_of_429_lets_the_whole_queue_rest_longer_and_longer(world: World) -> None:
+    members = [world.saved() for _ in range(3)]
+    world.forget()
+    world.google.script.add(Rule(answer="status", path=PREFIX, status=429))
+    for member in members:
+        world.stamp(member)
+    pauses: list[timedelta] = []
+    for _ in range(5):
+        asked = len(world.told())
+        while len(world.told()) == asked:
+            world.work(seconds=1)
+        pauses.append(world.rested())
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 4 * pauses[0]
+    assert len(world.told()) <= 5 * len(members)
+    assert {row.attempts for row in world.rows()} == {0}  # nothing is given up for it
+    assert "console" not in world.service.client.get("/readyz").text
+    world.google.script.clear()
+    world.clock.forward(pauses[-1])
+    world.work()
+    assert [world.balance(member) for member in members] == ["1/10"] * 3
+    assert world.rows() == []
+
+
 def test_phones_with_apple_wallet_are_told_while_google_keeps_silent(world: World) -> None:
     member = world.saved()
     parts = world.service.parts
