@@ -49,7 +49,7 @@ def anchors_of(visits: Iterable[Visit]) -> tuple[str, ...]:
     A visit's weight halves every `HALF_LIFE`. All fade alike, so the anchors only change when
     somebody is stamped, not while time passes.
     """
-    weights = _weights(list(visits))
+    weights = _weights(sorted(visits, key=lambda visit: (visit.at, visit.shop_id)))
     ranked = sorted(weights, key=lambda shop_id: (-weights[shop_id], shop_id))
     return tuple(
         sorted(
@@ -110,11 +110,10 @@ def chart(shops: tuple[tuple[str, Point], ...]) -> Chart:
 
 
 def _weights(visits: Sequence[Visit]) -> Mapping[str, float]:
-    newest = max((visit.at for visit in visits), default=None)
+    """What each shop weighs, seen from the last of the visits, which are in order."""
     weights: dict[str, float] = {}
     for visit in visits:
-        assert newest is not None  # noqa: S101  # there is a visit
-        age = (newest - visit.at) / HALF_LIFE
+        age = (visits[-1].at - visit.at) / HALF_LIFE
         weights[visit.shop_id] = weights.get(visit.shop_id, 0.0) + 2.0**-age
     return weights
 

@@ -7,10 +7,9 @@ from tests.webhooks.google_world import World, check_bodies
 
 
 def build(world: World, first: int, last: int) -> None:
-    lines = ["name,latitude,longitude"]
-    for number in range(first, last):
-        lines.append(f"Shop {number},{point(number).latitude},{point(number).longitude}")
-    answer = world.door.bring_in("\n".join(lines))
+    shops = {f"Shop {number}": point(number) for number in range(first, last)}
+    rows = [f"{name},{at.latitude},{at.longitude}" for name, at in shops.items()]
+    answer = world.door.bring_in("\n".join(["name,latitude,longitude", *rows]))
     assert answer.status_code == 200, answer.text
     settle(world)
 
