@@ -36,6 +36,7 @@ FACTS = {
     "card_url",
     "pkpass_url",
     "google_url",
+    "chain",
     "apple_root_certificate",
 }
 
@@ -134,14 +135,39 @@ def test_a_newcomer_gets_links_that_answer_and_the_next_run_keeps_them(tmp_path:
         members = requests.get(f"{facts['base_url']}/v1/members", headers=key, timeout=30).json()
         counts = [member["balances"]["stamps"] for member in members["data"]]
         assert len(set(counts)) == len(counts) > 2
+        assert facts["chain"]["card_url"] in printed
+        walk_through_the_chain(facts)
         root = Path(facts["apple_root_certificate"]).read_text(encoding="ascii")
         assert root.startswith("-----BEGIN CERTIFICATE-----")
     public_url = f"http://localhost:{port}"
     with demo(folder, port, "--public-url", public_url) as (_, again):
+        assert again["chain"]["member_ids"] == facts["chain"]["member_ids"]
         kept = {"merchant_id", "program_id", "member_id", "pass_id", "serial_number", "api_key"}
         assert {name: again[name] for name in kept} == {name: facts[name] for name in kept}
         assert again["card_url"].startswith(public_url)
         assert downloaded(again).document["webServiceURL"] == f"{public_url}/apple"
+
+
+def walk_through_the_chain(facts: dict[str, Any]) -> None:
+    """The chain's iPhone walks to a shop of its list, then is stamped far away and moves there."""
+    phones = f"{facts['phones_url']}phones"
+    [phone] = [
+        one
+        for one in requests.get(phones, timeout=30).json()["phones"]
+        if one["name"] == facts["chain"]["phone"]
+    ]
+    url = f"{phones}/{phone['id']}"
+    assert len(phone["places"]) == 10
+    assert "Karlín" in {place["shop"] for place in phone["places"]}
+    near = requests.post(f"{url}/walk", json={"shop": "Karlín"}, timeout=30).json()["nearby"]
+    assert near["text"].startswith("Karlín · ")
+    assert (
+        requests.post(f"{url}/walk", json={"shop": "Oktogon"}, timeout=30).json()["nearby"] is None
+    )
+    for _ in range(3):
+        said = requests.post(f"{url}/stamp", timeout=30).json()["said"]
+        assert said.startswith("Stamped at Oktogon")
+    until(lambda: requests.get(url, timeout=30).json()["nearby"] is not None)
 
 
 def test_the_same_on_postgresql_with_two_workers(tmp_path: Path, postgres_server: str) -> None:

@@ -37,11 +37,9 @@ class Api:
         headers = {"Idempotency-Key": str(uuid4())}
         return self._answer(self._send("POST", path, headers, json=document))
 
-    def upload(self, purpose: str, name: str, content: bytes) -> Any:  # foreign JSON
-        form = {"purpose": purpose}
-        return self._answer(
-            self._send("POST", "/images", data=form, files={"file": (name, content)})
-        )
+    def upload(self, path: str, name: str, content: bytes, **form: str) -> Any:  # foreign JSON
+        """A file, with the other fields of its form."""
+        return self._answer(self._send("POST", path, data=form, files={"file": (name, content)}))
 
     def _send(
         self, method: str, path: str, extra: Mapping[str, str] = _NOTHING, **body: Any

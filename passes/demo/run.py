@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,9 +18,10 @@ from sqlalchemy import make_url
 
 from certs import development
 from certs.errors import CertificateError
+from passes.demo.chain import PHONE, seed_chain
 from passes.demo.client import Api, DemoFailed
 from passes.demo.processes import Processes
-from passes.demo.seed import seed
+from passes.demo.seed import Seeded, seed
 from passes.services.api_keys import mint_key
 from passes.settings import checked_database_url, process_environment
 from passes.store import schema
@@ -170,19 +171,17 @@ def _serve(ground: Ground, processes: Processes) -> None:
 
 
 def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]) -> None:
-    """A local APNs with a virtual iPhone that has the card, and the worker that pushes to it."""
-    key_file, ca_file = (
-        ground.folder / "api_key",
-        ground.folder / "certs" / "development" / "apns.pem",
-    )
-    key_file.touch(mode=0o600)
-    key_file.write_text(facts["api_key"], encoding="ascii")
+    """A local APNs with virtual iPhones that have the cards, and the worker that pushes to them."""
+    ca_file = ground.folder / "certs" / "development" / "apns.pem"
+    key_file = _key_file(ground.folder / "api_key", facts["api_key"])
+    chain_key_file = _key_file(ground.folder / "chain_api_key", facts["chain"]["api_key"])
     processes.start(
         "wallet in the box",
         *("wsgi", "simulate", "--service-url", ground.local_url),
         *("--page-port", str(ground.phones_port), "--control-port", str(ground.control_port)),
         *("--apns-port", str(ground.apns_port), "--apns-ca-file", str(ca_file)),
-        *("--authority", str(ground.authority), "--api-key-file", str(key_file)),
+        *("--authority", str(ground.authority)),
+        *("--api-key-file", str(key_file), "--api-key-file", str(chain_key_file)),
         *("--google-port", str(ground.google_port)),
         *("--google-service-account", ground.environment["PASSMINT_GOOGLE_SERVICE_ACCOUNT"]),
     )
@@ -194,8 +193,17 @@ def _start_phones(ground: Ground, processes: Processes, facts: Mapping[str, Any]
     }
     for name in ground.workers:
         processes.start(name, "wsgi", "worker", **worker_needs)
-    phone = requests.get(phones, timeout=_PATIENCE_S).json()["phones"][0]["id"]
-    requests.post(f"{phones}/{phone}/add", json={"url": facts["pkpass_url"]}, timeout=_PATIENCE_S)
+    first = requests.get(phones, timeout=_PATIENCE_S).json()["phones"][0]
+    owner = {"name": facts["chain"]["phone"]}
+    second = requests.post(phones, json=owner, timeout=_PATIENCE_S).json()
+    for phone, url in ((first, facts["pkpass_url"]), (second, facts["chain"]["pkpass_url"])):
+        requests.post(f"{phones}/{phone['id']}/add", json={"url": url}, timeout=_PATIENCE_S)
+
+
+def _key_file(path: Path, key: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(key, encoding="ascii")
+    return path
 
 
 def _await(processes: Processes, url: str, what: str) -> None:
@@ -217,16 +225,18 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def _facts(ground: Ground) -> dict[str, Any]:
-    """The facts of var/demo.json: of an earlier run if its merchant is still there."""
+    """The facts of var/demo.json: of an earlier run as far as its merchants are still there."""
     known = _known_facts(ground)
     operator = Api(ground.local_url, known.get("admin_key", ""))
     if not operator.exists("/merchants"):
         operator = Api(ground.local_url, _admin_key(ground))
-    merchant_id = known.get("merchant_id")
-    if not merchant_id or not operator.exists(f"/merchants/{merchant_id}"):
-        known = _seed(ground, operator)
-    member = Api(ground.local_url, known["api_key"]).get(f"/members/{known['member_id']}")
-    facts = known | _links(ground, known["slug"], member)
+    chain = known.get("chain", {})
+    if not _is_there(operator, known):
+        known = _made(seed(operator))
+    if not _is_there(operator, chain):
+        chain = _made(seed_chain(operator)) | {"phone": PHONE}
+    facts = known | _card_links(ground, known) | _house_links(ground)
+    facts |= {"admin_key": operator.key, "chain": chain | _card_links(ground, chain)}
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     ground.facts_file.touch(mode=0o600)
     ground.facts_file.write_text(text, encoding="utf-8")
@@ -242,20 +252,14 @@ def _known_facts(ground: Ground) -> dict[str, Any]:
     return facts if same_database else {}
 
 
-def _seed(ground: Ground, operator: Api) -> dict[str, Any]:
-    seeded = seed(operator)
-    return {
-        "admin_key": operator.key,
-        "api_key": seeded.api_key,
-        "merchant_id": seeded.merchant_id,
-        "slug": seeded.slug,
-        "program_id": seeded.program_id,
-        "template_id": seeded.template_id,
-        "member_id": seeded.member_ids[0],
-        "member_ids": seeded.member_ids,
-        "database": ground.database_name,
-        "apple_root_certificate": str(ground.root_certificate.resolve()),
-    }
+def _is_there(operator: Api, facts: Mapping[str, Any]) -> bool:
+    merchant_id = facts.get("merchant_id")
+    return bool(merchant_id) and operator.exists(f"/merchants/{merchant_id}")
+
+
+def _made(seeded: Seeded) -> dict[str, Any]:
+    """A merchant's facts; its first member's card is on a virtual phone."""
+    return asdict(seeded) | {"member_id": seeded.member_ids[0]}
 
 
 def _admin_key(ground: Ground) -> str:
@@ -263,16 +267,25 @@ def _admin_key(ground: Ground) -> str:
         return mint_key(session, None, "demo", ["admin"], datetime.now(UTC))[1]
 
 
-def _links(ground: Ground, slug: str, member: dict[str, Any]) -> dict[str, Any]:
+def _card_links(ground: Ground, merchant: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the merchant's program is joined, and its first member's card."""
+    member = Api(ground.local_url, merchant["api_key"]).get(f"/members/{merchant['member_id']}")
     card = member["pass"]
     return {
-        "base_url": ground.base_url,
         "pass_id": card["id"],
         "serial_number": card["serial_number"],
-        "join_url": f"{ground.base_url}/j/{slug}",
+        "join_url": f"{ground.base_url}/j/{merchant['slug']}",
         "card_url": card["urls"]["landing"],
         "pkpass_url": card["urls"]["apple"],
         "google_url": card["urls"]["google"],
+    }
+
+
+def _house_links(ground: Ground) -> dict[str, str]:
+    return {
+        "database": ground.database_name,
+        "apple_root_certificate": str(ground.root_certificate.resolve()),
+        "base_url": ground.base_url,
         "docs_url": f"{ground.base_url}/docs",
         "phones_url": ground.phones_url,
         "apns_control_url": f"http://127.0.0.1:{ground.control_port}",
@@ -285,6 +298,7 @@ def _announce(facts: Mapping[str, Any]) -> None:
         ("Join", facts["join_url"]),
         ("Card", facts["card_url"]),
         ("Apple Wallet file", facts["pkpass_url"]),
+        ("Card of the chain", facts["chain"]["card_url"]),
         ("Virtual phones", facts["phones_url"]),
         ("API key", facts["api_key"]),
         ("API documentation", facts["docs_url"]),
@@ -292,7 +306,11 @@ def _announce(facts: Mapping[str, Any]) -> None:
     click.echo("\nPassmint runs. Everything below is also in demo.json.\n")
     for name, value in rows:
         click.echo(f"  {name:<19}{value}")
-    click.echo("\n  Press Stamp on the phones' page and watch the card change.")
+    click.echo(
+        "\n  Press Stamp on the phones' page and watch the card change. "
+        f"{facts['chain']['phone']}\n  has the card of a chain with 200 shops: "
+        "walk it to one and watch its lock screen."
+    )
     click.echo(
         "\n  These passes are signed by a development identity: real phones refuse them.\n"
         "  A certificate from Apple is imported with: "

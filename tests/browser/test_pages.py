@@ -1,6 +1,5 @@
 """The pages in a real browser: joining without script, layout, direction, contrast, focus."""
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -8,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from werkzeug.serving import make_server
 
 from certs.development import DevelopmentFiles
 from passes.store.database import Database
 from passes.web.application import create_app
+from tests.browser.chromium import CHROMIUM, OUTSIDE, PALE_TEXTS
 from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Clock, Door, Service, assemble
 
-CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 ENROLMENT = {
     "fields": [{"key": "first_name", "required": True}, {"key": "email"}, {"key": "birthday"}],
@@ -34,51 +24,9 @@ ENROLMENT = {
         {"purpose": "marketing_wallet", "text": "Tell me about offers."},
     ],
 }
-# Every visible text with less contrast than WCAG 2.2 AA asks, as "text: ratio".
-PALE_TEXTS = """() => {
-  const channel = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const luminance = ([r, g, b]) =>
-    0.2126 * channel(r / 255) + 0.7152 * channel(g / 255) + 0.0722 * channel(b / 255);
-  const ground = element => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = parse(getComputedStyle(e).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const pale = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
-    const pair = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))];
-    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    if (ratio < 4.5) pale.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return pale;
-}"""
-# Every visible element that stands out of the window, also where its box cuts it off.
-OUTSIDE = """() => [...document.querySelectorAll("body *")]
-  .filter(e => e.checkVisibility() && !e.closest("pre, .spoken, .skip, svg"))
-  .filter(e => {
-    const box = e.getBoundingClientRect();
-    return box.right > innerWidth + 1 || box.left < -1 || e.scrollWidth > e.clientWidth + 1
-      && getComputedStyle(e).overflow === "hidden";
-  })
-  .map(e => e.outerHTML.slice(0, 80))"""
-
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium found: install it or set CHROMIUM_PATH"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +79,6 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
         viewport={"width": 360, "height": 740}, user_agent=IPHONE, java_script_enabled=False
     )
     yield context
-    context.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    yield context.new_page()
     context.close()
 
 

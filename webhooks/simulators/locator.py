@@ -1,7 +1,7 @@
 """A picture of the places around a phone, as figures for the page's SVG. Pure.
 
-Directions are true, north is up; distances shrink the more the longer they are, so that the shop at
-the corner and the city three hundred kilometres away find room in one small circle.
+Directions are true, north is up; distances are logarithmic, so that the shop at the corner and the
+city three hundred kilometres away find room in one small circle.
 """
 
 import math
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from webhooks.simulators.whereabouts import Position, Watched, bearing, distance_m, told_distance
 
 _REACH = 100.0  # from the middle to the farthest place
-_SHRINK = 0.4  # the power that distances are raised to; 1 would be a map
+_FINE_M = 100.0  # up to about here it is a map
 _LEAST_M = 1_000.0  # the farthest place is never drawn closer than that
 _RINGS_M = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0)
-_WRITABLE = 20.0  # the least radius of a ring with a label
+_WRITABLE = 15.0  # the least radius of a ring with a label
 _TOUCHING = 15.0  # marks closer than that are drawn as one
 
 
@@ -90,4 +90,4 @@ def _put(marks: list[Mark], new: Mark) -> None:
 
 def _out(metres: float, farthest: float) -> float:
     """How far from the middle something is drawn."""
-    return _REACH * math.pow(metres / farthest, _SHRINK)
+    return _REACH * math.log1p(metres / _FINE_M) / math.log1p(farthest / _FINE_M)

@@ -53,7 +53,8 @@ def test_places_that_would_cover_each_other_are_one_mark() -> None:
 
 def test_rings_tell_distances_as_far_as_the_places_go() -> None:
     assert [ring.label for ring in seen(HERE, Position(47.53, 19)).rings] == ["100 m", "1 km"]
-    assert [ring.label for ring in seen(Position(50.08, 14.42)).rings] == ["", "10 km", "100 km"]
+    far = seen(Position(50.08, 14.42))
+    assert [ring.label for ring in far.rings] == ["", "1 km", "10 km", "100 km"]
 
 
 def test_without_places_there_is_nothing_to_see() -> None:
