@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
-from passes.store.outbox import AT_ONCE, GAVE_UP, WAITING
-from passes.store.tables import Delivery, Pass, Registration
+from passes.services.google_sync import CLASS, GOOGLE, OBJECT
+from passes.store.outbox import APNS, AT_ONCE, GAVE_UP, WAITING
+from passes.store.tables import Delivery, Pass, Program, Registration
 
 _MAX_ROW = (1 << 63) - 1
 
@@ -50,9 +51,18 @@ def _visible(merchant_id: str | None) -> Select[Delivery]:
 
 
 def _of(merchant_id: str) -> ColumnElement[bool]:
-    """Rows whose phone carries a pass of the merchant."""
-    return exists().where(
+    """Rows whose phone carries a pass of the merchant, or that tell Google of one or its class."""
+    carried = exists().where(
+        Delivery.courier == APNS,
         Registration.device_id == Delivery.target,
         Pass.id == Registration.pass_id,
         Pass.merchant_id == merchant_id,
     )
+    told = exists().where(Pass.id == _named(OBJECT), Pass.merchant_id == merchant_id)
+    shown = exists().where(Program.id == _named(CLASS), Program.merchant_id == merchant_id)
+    return or_(carried, and_(Delivery.courier == GOOGLE, or_(told, shown)))
+
+
+def _named(prefix: str) -> ColumnElement[str]:
+    """The id in a target of this kind; in any other, something that is no id."""
+    return func.substr(Delivery.target, len(prefix) + 1)

@@ -1,0 +1,69 @@
+"""The outbox from outside: each merchant sees what waits for their own customers, nobody else's."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from passes.services import google_sync, phones
+from passes.store import outbox
+from passes.store.tables import Delivery
+from tests.conftest import Door, Service
+from tests.passes.web.answers import problem
+
+Document = dict[str, Any]
+
+
+def wait_for_all(service: Service, door: Door) -> tuple[Document, Document]:
+    """A program whose class, whose card's object and whose card's phone are to be told."""
+    program = service.program(door, logo=False, introduced=True)
+    member = service.member(door, program)
+    pass_type, card = program["pass_type_identifier"], member["pass"]
+    now = service.parts.now()
+    with service.parts.database.writing() as session:
+        found = phones.find_pass(session, pass_type, card["serial_number"])
+        assert found
+        phones.register(session, found, f"phone of {card['id']}", pass_type, "ab12", now)
+        google_sync.want_object(session, card["id"], now)
+    service.stamp(member, 1)
+    return program, member
+
+
+def targets(door: Door) -> set[str]:
+    return {row["target"] for row in door.get("/deliveries").get_json()["data"]}
+
+
+@pytest.fixture(scope="module")
+def busy(shared_service: Service) -> tuple[Service, Door, set[str], Door]:
+    """A merchant, who waits at Google too, and another one."""
+    mine, other = shared_service.merchant("mine"), shared_service.merchant("other")
+    program, member = wait_for_all(shared_service, mine)
+    wait_for_all(shared_service, other)
+    at_google = {f"class:{program['id']}", f"object:{member['pass']['id']}"}
+    return shared_service, mine, at_google, other
+
+
+def test_a_merchant_sees_their_phones_objects_and_classes(
+    busy: tuple[Service, Door, set[str], Door],
+) -> None:
+    service, mine, at_google, other = busy
+    seen = targets(mine)
+    [phone] = seen - at_google
+    assert phone.startswith("dev_")
+    assert len(targets(other)) == 3
+    assert seen & targets(other) == set()
+    assert seen | targets(other) <= targets(service.operator)
+
+
+def test_a_merchant_tries_their_own_google_rows_again_and_no_others(
+    busy: tuple[Service, Door, set[str], Door],
+) -> None:
+    service, mine, at_google, other = busy
+    with service.parts.database.writing() as session:
+        given_up = update(Delivery).where(Delivery.target.in_(at_google))
+        session.execute(given_up.values(state=outbox.GAVE_UP))
+    rows = mine.get("/deliveries?state=gave_up").get_json()["data"]
+    assert {row["target"] for row in rows} == at_google
+    for row in rows:
+        assert problem(other.post(f"/deliveries/{row['id']}/retry")) == (404, "not_found")
+        assert mine.post(f"/deliveries/{row['id']}/retry").get_json()["state"] == "waiting"
