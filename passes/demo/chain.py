@@ -45,9 +45,9 @@ _NEARBY = {
 }
 # first name, language, places of their stamps, oldest first; the first is on a phone
 _MEMBERS = (
-    ("Zuzana", "cs", (("Karlín", 3), ("Florenc", 2))),
+    ("Zuzana", "en", (("Karlín", 3), ("Florenc", 2))),
     ("Gergő", "hu", (("Oktogon", 4), ("Astoria", 1), ("Móricz Zsigmond körtér", 2))),
-    ("Lena", "en", (("Neubaugasse", 3),)),
+    ("Vojta", "cs", (("Neubaugasse", 3),)),
     ("תמר", "he", (("Dizengoff Square", 2), ("Florentin", 3))),
     ("Oliver", "en", (("Shoreditch", 3), ("Stephansplatz", 3))),
     ("Eszter", "hu", (("Széll Kálmán tér", 2), ("Westbahnhof", 2), ("Anděl", 2))),

@@ -89,8 +89,9 @@ def test_a_place_is_reached_by_its_number_in_the_list(walk: Walk) -> None:
 def test_of_several_cards_the_nearest_place_wins(walk: Walk) -> None:
     other = {"latitude": 47.4949, "longitude": 19.0601, "relevantText": "Over here"}
     second = card(walk.identity, serial="CARD-2")
+    assert walk.to(**AT_ASTORIA)["nearby"]["card"] == "CARD-1"
     walk.phone.add(with_places(second, walk.identity, other))
-    seen = walk.to(**AT_ASTORIA)
+    seen = walk.seen()
     assert (seen["nearby"]["card"], seen["nearby"]["text"]) == ("CARD-2", "Over here")
     assert [place["card"] for place in seen["places"]] == ["CARD-1", "CARD-1", "CARD-2"]
     walk.client.post(f"/phones/{walk.phone.id}/remove", json={"serial": "CARD-2"})
