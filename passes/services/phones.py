@@ -81,6 +81,23 @@ _NEWS = (
 )
 _BEFORE_ALL = -1  # versions begin with 0
 
+# And what is noted of every card that is given to a phone.
+_SERVED = (
+    update(Pass)
+    .where(Pass.id == bindparam("served_pass"))
+    .values(
+        served_version=case(
+            (
+                or_(Pass.served_version.is_(None), Pass.served_version < bindparam("served")),
+                bindparam("served", type_=BigInteger),
+            ),
+            else_=Pass.served_version,
+        )
+    )
+)
+_FETCHED = _SERVED.values(fetched_at=bindparam("moment"))
+_DOWNLOADED = _SERVED.values(downloaded_at=bindparam("moment"))
+
 
 def find_pass(asker: Session | Connection, pass_type: str, serial_number: str) -> Registered | None:
     """The pass with this serial number, or None."""
@@ -196,13 +213,9 @@ def mark_served(
 
     An answer that took long does not hide a newer one.
     """
-    moment = {"fetched_at": now} if to_a_phone else {"downloaded_at": now}
-    is_newest = or_(Pass.served_version.is_(None), Pass.served_version < version)
-    session.execute(
-        update(Pass)
-        .where(Pass.id == pass_id)
-        .values(served_version=case((is_newest, version), else_=Pass.served_version), **moment)
-        .execution_options(synchronize_session=False)
+    statement = _FETCHED if to_a_phone else _DOWNLOADED
+    session.connection().execute(
+        statement, {"served_pass": pass_id, "served": version, "moment": now}
     )
 
 

@@ -59,7 +59,8 @@ def package(token: str) -> Response:
     response = pkpass_response(here, card)
     if request.method == "GET":
         with here.database.writing() as session:
-            settle_locale(session, card.pass_id, card.locale)
+            if not card.is_locale_settled:
+                settle_locale(session, card.pass_id, card.locale)
             mark_served(session, card.pass_id, card.version, here.now(), to_a_phone=False)
     return response
 
