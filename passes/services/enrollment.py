@@ -144,8 +144,8 @@ def _create(
         modified_s=int(now.timestamp()),
         created_at=now,
     )
-    session.add(card)
     place_new(session, program, card, now)
+    session.add(card)
     _log_consents(session, program, member, draft, now)
     if program.welcome_stamps:
         counter.welcome(session, program, member, now)

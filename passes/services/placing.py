@@ -124,7 +124,7 @@ def place_new(session: Session, program: Program, card: Pass, now: datetime) -> 
     """The places of a pass whose member has no history yet."""
     here = _read_present(session, program)
     if here.shops:
-        card.place_set_id = keep(session, here.resolve(""), now)
+        _place(session, card, here.resolve(""), now)
 
 
 def follow(session: Session, program: Program, card: Pass, now: datetime) -> bool:
@@ -137,26 +137,31 @@ def follow(session: Session, program: Program, card: Pass, now: datetime) -> boo
     if present and present.anchors == anchors:
         return False
     resolved = _read_present(session, program).resolve(anchors)
-    card.place_set_id = keep(session, resolved, now)
+    _place(session, card, resolved, now)
     before = places_in(present.places) if present else ()
     return seen(before, card.locale) != seen(resolved.places, card.locale)
 
 
-def keep(session: Session, resolved: Resolved, now: datetime) -> str:
-    """Stores the set unless it is there; its id. From now on it is used."""
-    session.execute(
-        insert(PlaceSet)
-        .values(
-            id=resolved.id,
-            program_id=resolved.program_id,
-            anchors=resolved.anchors,
-            places=[_row(one) for one in resolved.places],
-            chosen=resolved.chosen,
-            used_at=now,
-        )
-        .on_conflict_do_update(index_elements=["id"], set_={"used_at": now})
+def keep(session: Session, sets: Iterable[Resolved], now: datetime) -> None:
+    """Stores the sets that are not there yet. From now on all of them are used."""
+    rows = {
+        one.id: {
+            "id": one.id,
+            "program_id": one.program_id,
+            "anchors": one.anchors,
+            "places": [_row(place) for place in one.places],
+            "chosen": one.chosen,
+            "used_at": now,
+        }
+        for one in sets
+    }
+    statement = insert(PlaceSet)
+    session.connection().execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"], set_={"used_at": statement.excluded.used_at}
+        ),
+        [rows[set_id] for set_id in sorted(rows)],  # the same order everywhere: no deadlock
     )
-    return resolved.id
 
 
 def seen(places: Places, locale: str) -> tuple[object, ...]:
@@ -182,6 +187,11 @@ def require_allowed(session: Session, program: Program, location_id: str) -> Non
     if not is_open or location_id not in (program.location_ids or [location_id]):
         detail = "This location takes no part in the program."
         raise Conflict(detail, code="location_not_allowed")
+
+
+def _place(session: Session, card: Pass, resolved: Resolved, now: datetime) -> None:
+    keep(session, [resolved], now)
+    card.place_set_id = resolved.id
 
 
 def _read_present(session: Session, program: Program) -> ProgramPlaces:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
@@ -31,7 +31,7 @@ from passes.store.tables import Merchant, Pass, PlaceSet, Program, Relocation
 from passes.store.versions import mark_changed
 
 BATCH = 250  # passes; the counter of the pass type is locked while a batch is written
-_SETS = 100  # that a batch looks at
+_LOOKED_AT, _TARGETS = 1_000, 100  # sets that a batch looks at, and has to replace
 _FORGOTTEN = 500  # sets that one step removes
 _UNUSED_FOR = timedelta(days=1)  # longer than any transaction that might still use a set
 _KEPT_FOR = timedelta(days=30)
@@ -104,11 +104,14 @@ def passes_left(session: Session, merchant_id: str) -> int:
     Nearly all of them will show something else: a set also tells texts in other languages. Costs a
     few microseconds per distinct history.
     """
-    return sum(
-        _count(session, here.program_id, targets)
-        for here in read_places(session, merchant_id)
-        for targets in _all_targets(session, here)
-    )
+    left = 0
+    for here in read_places(session, merchant_id):
+        found = _search(session, here, "")
+        left += _count(session, here.program_id, found.targets)
+        while found.last:
+            found = _search(session, here, found.last)
+            left += _count(session, here.program_id, found.targets)
+    return left
 
 
 def is_work_left(session: Session) -> bool:
@@ -160,19 +163,22 @@ def _work_on(
     session: Session, work: Relocation, program: Program, now: datetime, size: int
 ) -> Batch:
     [here] = read_places(session, work.merchant_id, program.id)
-    sets = _next_sets(session, program.id, work.after_set_id)
-    targets = _targets(here, sets, unplaced=not work.after_set_id)
-    passes = _take(session, program.id, targets, size)
-    changed = _move(session, program, passes, targets, now)
+    found = _search(session, here, work.after_set_id)
+    passes = _take(session, program.id, found.targets, size)
+    changed = _move(session, program, passes, found.targets, now)
     work.checked += len(passes)
     work.changed += changed
-    if len(passes) == size or _count(session, program.id, targets):
-        return Batch(work.id, len(passes), changed, done=False)  # the same sets once more
-    if sets:
-        work.after_set_id = sets[-1].id
-    else:
-        work.after_program_id, work.after_set_id = program.id, ""
+    if len(passes) < size and not _count(session, program.id, found.targets):
+        _advance(work, program.id, found.last)
     return Batch(work.id, len(passes), changed, done=False)
+
+
+def _advance(work: Relocation, program_id: str, last: str | None) -> None:
+    """Behind the sets that were looked at; behind the program when there were none."""
+    if last:
+        work.after_set_id = last
+    else:
+        work.after_program_id, work.after_set_id = program_id, ""
 
 
 def _finish(session: Session, work: Relocation, now: datetime) -> Batch:
@@ -205,33 +211,32 @@ def _finish(session: Session, work: Relocation, now: datetime) -> Batch:
 Targets = Mapping[str | None, Resolved]
 
 
-def _all_targets(session: Session, here: ProgramPlaces) -> Iterator[Targets]:
-    sets = _next_sets(session, here.program_id, "")
-    yield _targets(here, sets, unplaced=True)
-    while sets:
-        sets = _next_sets(session, here.program_id, sets[-1].id)
-        yield _targets(here, sets, unplaced=False)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Sets that are no longer right, and the last one looked at; None when there are no more."""
+
+    targets: Targets
+    last: str | None
 
 
-def _next_sets(session: Session, program_id: str, after: str) -> Sequence[Row[str, str]]:
-    return session.execute(
-        select(PlaceSet.id, PlaceSet.anchors)
-        .where(PlaceSet.program_id == program_id, PlaceSet.id > after)
-        .order_by(PlaceSet.id)
-        .limit(_SETS)
-    ).all()
-
-
-def _targets(here: ProgramPlaces, sets: Sequence[Row[str, str]], *, unplaced: bool) -> Targets:
-    """The sets that are no longer right, each with the one that takes its place."""
+def _search(session: Session, here: ProgramPlaces, after: str) -> _Found:
+    """Some of the program's next sets that are no longer right, each with its successor."""
     targets: dict[str | None, Resolved] = {}
-    if unplaced and here.shops:
+    if not after and here.shops:
         targets[None] = here.resolve("")
-    for row in sets:
-        resolved = here.resolve(row.anchors)
-        if resolved.id != row.id:
-            targets[row.id] = resolved
-    return targets
+    last = None
+    for last, anchors in session.execute(
+        select(PlaceSet.id, PlaceSet.anchors)
+        .where(PlaceSet.program_id == here.program_id, PlaceSet.id > after)
+        .order_by(PlaceSet.id)
+        .limit(_LOOKED_AT)
+    ).all():
+        resolved = here.resolve(anchors)
+        if resolved.id != last:
+            targets[last] = resolved
+        if len(targets) >= _TARGETS:
+            break
+    return _Found(targets, last)
 
 
 def _those_with(program_id: str, targets: Targets) -> ColumnElement[bool]:
@@ -273,9 +278,7 @@ def _move(
     """Gives the passes their new sets; whoever shows a difference is told. How many passes do."""
     if not passes:
         return 0
-    fresh = {targets[one.set_id].id: targets[one.set_id] for one in passes}
-    for set_id in sorted(fresh):
-        keep(session, fresh[set_id], now)
+    keep(session, [targets[one.set_id] for one in passes], now)
     moves = [{"id": one.id, "place_set_id": targets[one.set_id].id} for one in passes]
     session.execute(update(Pass), moves)
     shown = _shown(session, {one.set_id for one in passes if one.set_id})

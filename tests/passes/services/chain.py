@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete, select
 
-from passes.loyalty.places import Point, distance_m
+from passes.loyalty.places import Point, Visit, anchors_of, distance_m
 from passes.services import phones
+from passes.services.placing import read_places
 from passes.store.database import Database
-from passes.store.tables import Delivery, Device, Pass
+from passes.store.tables import Delivery, Device, Pass, PlaceSet, Program, Transaction
 from tests.conftest import Clock, Door, Service
 from tests.passes.web.packages import Package
 
@@ -112,3 +114,31 @@ class Chain:
             told = list(session.scalars(targets.order_by(Device.library_identifier)))
             session.execute(delete(Delivery))
         return told
+
+    def sets(self, *, shown: bool = False, since: datetime | None = None) -> set[str]:
+        """Ids of the program's place sets: all, those on passes, or those used since a time."""
+        wanted = select(PlaceSet.id).where(PlaceSet.program_id == self.program["id"])
+        if shown:
+            wanted = wanted.join(Pass, Pass.place_set_id == PlaceSet.id)
+        if since:
+            wanted = wanted.where(PlaceSet.used_at >= since)
+        with self.database.reading() as session:
+            return set(session.scalars(wanted))
+
+    def misplaced(self) -> list[str]:
+        """Ids of the passes that do not show what their members' visits lead to."""
+        with self.database.reading() as session:
+            program = session.get_one(Program, self.program["id"])
+            [here] = read_places(session, program.merchant_id, program.id)
+            wrong = []
+            for card in session.scalars(select(Pass).where(Pass.program_id == program.id)):
+                rows = session.execute(
+                    select(Transaction.location_id, Transaction.created_at).where(
+                        Transaction.member_id == card.member_id,
+                        Transaction.location_id.is_not(None),
+                    )
+                )
+                anchors = anchors_of(Visit(shop_id or "", at) for shop_id, at in rows)
+                if card.place_set_id != here.resolve(",".join(anchors)).id:
+                    wrong.append(card.id)
+            return wrong

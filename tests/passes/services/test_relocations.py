@@ -1,6 +1,8 @@
 """Shops that follow the customer: who shows which, and who hears of a change."""
 
+import random
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -8,6 +10,7 @@ from passes.loyalty.places import Point
 from passes.services import relocations
 from tests.conftest import Service
 from tests.passes.services.chain import Chain, nearest, point
+from tests.together import together
 
 HOME = {0, 1, 2, 3, 20, 21, 22, 40, 41, 60}
 
@@ -123,3 +126,47 @@ def test_a_stamp_follows_its_member_while_a_relocation_is_under_way(chain: Chain
         assert chain.carried(member) == nearest(20 * number)
         texts = {one["relevantText"] for one in chain.pass_of(member)["locations"]}
         assert texts == {"Come in"}
+
+
+def test_whatever_happens_at_once_every_pass_ends_with_its_ten(chain: Chain) -> None:
+    members = [chain.member() for _ in range(6)]
+
+    def till(seed: int) -> None:
+        rng = random.Random(seed)  # noqa: S311  # no secret
+        for _ in range(12):
+            chain.stamp(rng.choice(members), rng.randrange(200))
+
+    def join() -> None:
+        for _ in range(6):
+            chain.service.member(chain.door, chain.program)
+
+    def merchant(seed: int) -> None:
+        rng = random.Random(seed)  # noqa: S311  # no secret
+        for _ in range(8):
+            number = rng.randrange(200)
+            chain.change(
+                number, active=rng.random() < 0.5, latitude=point(rng.randrange(60)).latitude
+            )
+
+    def worker() -> None:
+        for _ in range(40):
+            with chain.database.writing() as session:
+                relocations.work_one_batch(session, chain.clock(), size=2)
+
+    acts = [partial(till, 1), partial(till, 2), join, partial(merchant, 3), partial(merchant, 4)]
+    together(*acts, worker, worker)
+    chain.service.relocate()
+    assert chain.misplaced() == []
+
+
+def test_sets_that_nobody_shows_any_more_are_forgotten_after_a_day(chain: Chain) -> None:
+    member = chain.member()
+    chain.stamp(member, 85)
+    chain.change(85, relevant_text={"en": "Here"})
+    chain.service.relocate()
+    assert len(chain.sets()) > 1
+    chain.clock.forward(timedelta(days=2))
+    chain.change(85, relevant_text={"en": "There"})
+    chain.service.relocate()
+    shown = chain.sets(shown=True)
+    assert chain.sets() == shown | chain.sets(since=chain.clock())
