@@ -1,6 +1,7 @@
 """Google's desk: rows become the full desired state of classes and objects at Google."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,16 +9,28 @@ from sqlalchemy.orm import Session
 
 from certs.google import GoogleIdentity
 from passes.errors import NotFound
+from passes.loyalty.face import PassFace
 from passes.loyalty.places import Point
 from passes.services import google_sync
-from passes.services.cards import Card, card_of_pass
-from passes.services.looks import HERO, LOGO, Look, LookBook, google_pictures, read_look
+from passes.services.cards import Card, cards_of
+from passes.services.google_sync import Taken
+from passes.services.looks import (
+    HERO,
+    LOGO,
+    Look,
+    LookBook,
+    LookVersion,
+    google_pictures,
+    read_look,
+)
 from passes.services.placing import shared_places
 from passes.store.outbox import Claimed, Retry
 from passes.wallets import google
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
 from webhooks.couriers.google_rest import Upsert
 from webhooks.desks import Courier, Prepared
+
+Pictures = Mapping[tuple[str, int], str]  # SHA-256 by kind and stamps
 
 _SOON = timedelta(seconds=1)
 _CALLBACK = "/google/callback"
@@ -67,12 +80,12 @@ class GoogleDesk:
     def prepare(
         self, session: Session, rows: Sequence[Claimed], now: datetime
     ) -> Prepared[Telling]:
+        batch = self._read(session, rows, now)
         notices, pointless, too_early = [], [], []
         for row in rows:
-            kind, _, name = row.target.partition(":")
-            make = self._class if f"{kind}:" == google_sync.CLASS else self._object
+            is_object = row.target.startswith(google_sync.OBJECT)
             try:
-                notices.append(make(session, row, name, now))
+                notices.append(self._object(row, batch) if is_object else self._class(session, row))
             except NotFound:
                 pointless.append(row.id)
             except _NotYet as reason:
@@ -80,14 +93,13 @@ class GoogleDesk:
         return Prepared(tuple(notices), tuple(pointless), tuple(too_early))
 
     def book_delivered(self, session: Session, notices: Sequence[Telling], now: datetime) -> None:
+        objects = [one for one in notices if one.kind == "loyaltyObject"]
+        if objects:
+            taken = [Taken(_name(one), one.version, one.balance, one.notify) for one in objects]
+            google_sync.book_objects(session, taken, now)
         for notice in notices:
-            _, _, name = notice.target.partition(":")
             if notice.kind == "loyaltyClass":
-                google_sync.book_class(session, name, now)
-            else:
-                google_sync.book_object(
-                    session, name, notice.version, notice.balance, now, notified=notice.notify
-                )
+                google_sync.book_class(session, _name(notice), now)
 
     def book_gone(self, *_: object) -> bool:
         """Google forgets nothing; what it does not find is made anew."""
@@ -96,36 +108,53 @@ class GoogleDesk:
     def book_lost(self, session: Session, notice: Telling, why: str) -> None:
         google_sync.book_failure(session, notice.target, why)
 
-    def _class(self, session: Session, row: Claimed, program_id: str, _: datetime) -> Telling:
+    def _read(self, session: Session, rows: Sequence[Claimed], now: datetime) -> "_Batch":
+        """A few queries for all objects: one at a time they would cost more than the PATCHes."""
+        ids = [_name(row) for row in rows if row.target.startswith(google_sync.OBJECT)]
+        cards = cards_of(session, self._looks, ids) if ids else {}
+        faces = {pass_id: card.face() for pass_id, card in cards.items()}
+        balances = {pass_id: face.balance.value for pass_id, face in faces.items()}
+        looks = {card.look.version: card.look for card in cards.values()}
+        return _Batch(
+            cards=cards,
+            faces=faces,
+            pictures={version: google_pictures(session, look) for version, look in looks.items()},
+            waits=google_sync.wait_for_class(session, cards, now) if cards else {},
+            news=google_sync.news(session, balances, now) if cards else set(),
+        )
+
+    def _class(self, session: Session, row: Claimed) -> Telling:
+        program_id = _name(row)
         look = read_look(session, program_id)
         places = shared_places(session, program_id)
-        facts = self._class_facts(look, self._pictures(session, look), places)
+        facts = self._class_facts(look, _drawn(google_pictures(session, look)), places)
         body = _whole(_CLASS_FIELDS, google.class_json(facts))
         return Telling(
             row.id, "loyaltyClass", self._id(program_id), body, notify=False, target=row.target
         )
 
-    def _object(self, session: Session, row: Claimed, pass_id: str, now: datetime) -> Telling:
-        card = card_of_pass(session, self._looks, pass_id)
-        look_again = google_sync.wait_for_class(session, pass_id, now)
-        if look_again is not None:
-            raise _NotYet("waits for the program's class", look_again)
-        facts = self._object_facts(session, card)
-        body = _whole(_OBJECT_FIELDS, google.object_json(card.face(), facts))
-        balance = card.face().balance.value
+    def _object(self, row: Claimed, batch: "_Batch") -> Telling:
+        pass_id = _name(row)
+        card = batch.cards.get(pass_id)
+        if card is None:
+            raise NotFound("There is no such card.")
+        if pass_id in batch.waits:
+            raise _NotYet("waits for the program's class", batch.waits[pass_id])
+        face = batch.faces[pass_id]
+        facts = self._object_facts(card, face, _drawn(batch.pictures[card.look.version]))
         return Telling(
             row.id,
             "loyaltyObject",
             self._id(pass_id),
-            body,
-            notify=google_sync.is_news(session, pass_id, balance, now),
+            _whole(_OBJECT_FIELDS, google.object_json(face, facts)),
+            notify=pass_id in batch.news,
             target=row.target,
             version=card.version,
-            balance=balance,
+            balance=face.balance.value,
         )
 
     def _class_facts(
-        self, look: Look, pictures: dict[tuple[str, int], str], places: tuple[Point, ...]
+        self, look: Look, pictures: Pictures, places: tuple[Point, ...]
     ) -> GoogleClassFacts:
         return GoogleClassFacts(
             class_id=self._id(look.version.program_id),
@@ -141,10 +170,8 @@ class GoogleDesk:
             overrides=look.google_overrides.get("class", {}),
         )
 
-    def _object_facts(self, session: Session, card: Card) -> GoogleObjectFacts:
-        look = card.look
-        grid = card.face().stamp_card
-        pictures = self._pictures(session, look)
+    def _object_facts(self, card: Card, face: PassFace, pictures: Pictures) -> GoogleObjectFacts:
+        look, grid = card.look, face.stamp_card
         hero = pictures[HERO, grid.filled] if grid else None  # else the class shows it
         return GoogleObjectFacts(
             object_id=self._id(card.pass_id),
@@ -154,17 +181,33 @@ class GoogleDesk:
             overrides=look.google_overrides.get("object", {}),
         )
 
-    def _pictures(self, session: Session, look: Look) -> dict[tuple[str, int], str]:
-        pictures = google_pictures(session, look)
-        if not pictures:
-            raise _NotYet("waits for the program's pictures to be drawn")
-        return pictures
-
     def _picture_url(self, sha256: str) -> str:
         return f"{self._public_url}/i/{sha256}.png"
 
     def _id(self, identifier: str) -> str:
         return google.resource_id(self._issuer_id, identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is read at once for all objects of a batch, by pass; pictures by look."""
+
+    cards: Mapping[str, Card]
+    faces: Mapping[str, PassFace]
+    pictures: Mapping[LookVersion, Pictures]
+    waits: Mapping[str, datetime]
+    news: AbstractSet[str]
+
+
+def _name(one: Claimed | Telling) -> str:
+    """The id of the pass or program a row or notice is about."""
+    return one.target.partition(":")[2]
+
+
+def _drawn(pictures: Pictures) -> Pictures:
+    if not pictures:
+        raise _NotYet("waits for the program's pictures to be drawn")
+    return pictures
 
 
 def _whole(fields: Sequence[str], body: Mapping[str, object]) -> dict[str, object]:

@@ -1,11 +1,12 @@
 """Finding a card: one query for what is the holder's own, the look from the process's book."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
 from passes.errors import Gone, NotFound
@@ -62,9 +63,9 @@ def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str
     return _find(session, looks, (Pass.id == pass_id) & (Pass.merchant_id == merchant_id))
 
 
-def card_of_pass(session: Session, looks: LookBook, pass_id: str) -> Card:
-    """A pass's card, whoever its merchant is: for the workers."""
-    return _find(session, looks, Pass.id == pass_id)
+def cards_of(session: Session, looks: LookBook, pass_ids: Collection[str]) -> dict[str, Card]:
+    """Passes' cards by id in one query, whoever their merchants are: for the workers."""
+    return {card.pass_id: card for card in _cards(session, looks, Pass.id.in_(pass_ids))}
 
 
 def card_by_serial(session: Session, looks: LookBook, pass_type: str, serial_number: str) -> Card:
@@ -94,12 +95,18 @@ def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:
 
 
 def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> Card:
+    for card in _cards(session, looks, condition):
+        return card
+    raise NotFound("There is no such card.")
+
+
+def _cards(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> list[Card]:
     stamps = (
         select(func.coalesce(func.sum(Transaction.stamps), 0))
         .where(Transaction.member_id == Pass.member_id)
         .scalar_subquery()
     )
-    row = session.execute(
+    rows = session.execute(
         select(
             Pass.id,
             Pass.member_id,
@@ -129,14 +136,19 @@ def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> 
         .join(Merchant, Merchant.id == Pass.merchant_id)
         .outerjoin(PlaceSet, PlaceSet.id == Pass.place_set_id)
         .where(condition)
-    ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such card.")
-    version = LookVersion(
+    ).all()
+    return [_card(row, looks.open(session, _version(row))) for row in rows]
+
+
+def _version(row: Row[*tuple[Any, ...]]) -> LookVersion:
+    return LookVersion(
         row.program_id, row.program_revision, row.template_revision, row.merchant_revision
     )
+
+
+def _card(row: Row[*tuple[Any, ...]], look: Look) -> Card:
     return Card(
-        look=looks.open(session, version),
+        look=look,
         member=MemberFacts(
             code=row.code,
             stamps=int(row.stamps),

@@ -4,7 +4,7 @@ An object exists at Google from its holder's first tap on, because ids can never
 Once it is saved it follows every change; an object nobody holds is brought up to date at the tap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +37,16 @@ class Standing:
     error: str | None
     trouble: str | None
     saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An object as Google took it; `is_notified` when it was asked to tell the holder."""
+
+    pass_id: str
+    version: int
+    balance: str
+    is_notified: bool = False
 
 
 def standing(session: Session, pass_id: str) -> Standing:
@@ -148,23 +158,37 @@ def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
     return (sent or 0) < NOTICES_PER_DAY
 
 
-def is_news(session: Session, pass_id: str, balance: str, now: datetime) -> bool:
-    """Whether the holder should be notified: the balance changed, and the day's quota is open."""
-    row = session.execute(
-        select(Pass.google_balance, Pass.google_saved).where(Pass.id == pass_id)
-    ).one()
-    changed = row.google_balance is not None and row.google_balance != balance
-    return changed and row.google_saved and may_notify(session, pass_id, now)
+def news(session: Session, balances: Mapping[str, str], now: datetime) -> set[str]:
+    """Of these passes, with the balance each will show, those whose holders should be notified.
+
+    The balance is another one than Google shows now, and the day's quota is open.
+    """
+    sent = (
+        select(func.count())
+        .where(GoogleNotice.pass_id == Pass.id, GoogleNotice.sent_at > now - _DAY)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Pass.id, Pass.google_balance).where(
+            Pass.id.in_(balances),
+            Pass.google_saved,
+            Pass.google_balance.is_not(None),
+            sent < NOTICES_PER_DAY,
+        )
+    )
+    return {row.id for row in rows if row.google_balance != balances[row.id]}
 
 
-def wait_for_class(session: Session, pass_id: str, now: datetime) -> datetime | None:
-    """When to look again for the class of a pass's object; None when it may be there.
+def wait_for_class(
+    session: Session, pass_ids: Collection[str], now: datetime
+) -> dict[str, datetime]:
+    """Of these passes, those whose objects have to wait for their class, and until when.
 
     A class that was never tried is put on its way. One that Google refused may be there in an older
     form, and what was once at Google stays there: such objects wait for nothing.
     """
-    row = session.execute(
-        select(Pass.google_version, Program.id, Program.google_sync, Delivery.due_at)
+    rows = session.execute(
+        select(Pass.id, Pass.program_id, Delivery.due_at)
         .join(Program, Program.id == Pass.program_id)
         .outerjoin(
             Delivery,
@@ -172,13 +196,15 @@ def wait_for_class(session: Session, pass_id: str, now: datetime) -> datetime | 
             & (Delivery.target == literal(CLASS) + Program.id)
             & (Delivery.state == outbox.WAITING),
         )
-        .where(Pass.id == pass_id)
-    ).one()
-    if row.google_version is not None or row.google_sync in {SYNCED, FAILED}:
-        return None
-    if row.due_at is None:
-        want_class(session, row.id, now)
-    return max(row.due_at or now, now) + _SOON
+        .where(
+            Pass.id.in_(pass_ids),
+            Pass.google_version.is_(None),
+            Program.google_sync.not_in((SYNCED, FAILED)),
+        )
+    ).all()
+    for program_id in sorted({row.program_id for row in rows if row.due_at is None}):
+        want_class(session, program_id, now)
+    return {row.id: max(row.due_at or now, now) + _SOON for row in rows}
 
 
 def programs_at_google(session: Session) -> Sequence[str]:
@@ -188,20 +214,25 @@ def programs_at_google(session: Session) -> Sequence[str]:
     ).all()
 
 
-def book_object(
-    session: Session, pass_id: str, version: int, balance: str, now: datetime, *, notified: bool
-) -> None:
-    """Google has this version of the object."""
+def book_objects(session: Session, taken: Collection[Taken], now: datetime) -> None:
+    """Google has these versions of the objects."""
+    ordered = sorted(taken, key=lambda one: one.pass_id)  # as everywhere, against deadlocks
     session.execute(
-        update(Pass)
-        .where(Pass.id == pass_id)
-        .values(
-            google_sync=SYNCED, google_error=None, google_version=version, google_balance=balance
-        )
-        .execution_options(synchronize_session=False)
+        update(Pass),
+        [
+            {
+                "id": one.pass_id,
+                "google_sync": SYNCED,
+                "google_error": None,
+                "google_version": one.version,
+                "google_balance": one.balance,
+            }
+            for one in ordered
+        ],
     )
-    if notified:
-        session.add(GoogleNotice(pass_id=pass_id, sent_at=now))
+    session.add_all(
+        GoogleNotice(pass_id=one.pass_id, sent_at=now) for one in ordered if one.is_notified
+    )
 
 
 def book_class(session: Session, program_id: str, now: datetime) -> None:

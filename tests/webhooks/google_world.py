@@ -141,7 +141,9 @@ class World:
             cards = [enrol(session, program, MemberDraft(), now).card for _ in range(size)]
             for card in cards:
                 card.google_saved = True
-                google_sync.book_object(session, card.id, card.version, "0/10", now, notified=False)
+                google_sync.book_objects(
+                    session, [google_sync.Taken(card.id, card.version, "0/10")], now
+                )
         return [card.id for card in cards]
 
     def are_current(self, pass_ids: Sequence[str]) -> bool:

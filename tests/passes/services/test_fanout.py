@@ -65,7 +65,9 @@ class Shop:
         """Google has the card's object as it is now."""
         card, now = self.card(), self.service.parts.now()
         with self.service.parts.database.writing() as session:
-            google_sync.book_object(session, card.id, card.version, "0/10", now, notified=False)
+            google_sync.book_objects(
+                session, [google_sync.Taken(card.id, card.version, "0/10")], now
+            )
 
     def is_current(self) -> bool:
         with self.service.parts.database.reading() as session:
@@ -228,5 +230,5 @@ def test_a_colour_while_a_stamp_is_being_told_makes_nobody_wait(shop: Shop) -> N
     with shop.service.parts.database.writing() as session:
         announce(session, pass_type, mine, outbox.FAN_OUT, now, objects=False)
     with shop.service.parts.database.writing() as session:
-        google_sync.book_object(session, told.id, told.version, "1/10", now, notified=False)
+        google_sync.book_objects(session, [google_sync.Taken(told.id, told.version, "1/10")], now)
     assert shop.is_current()

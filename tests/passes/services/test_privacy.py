@@ -223,7 +223,7 @@ def test_phones_that_hold_the_card_get_a_void_one_without_a_name(holder: Holder)
 def test_an_open_push_and_googles_object_are_on_their_way(holder: Holder) -> None:
     card, now = holder.card(), holder.service.parts.now()
     with holder.service.parts.database.writing() as session:
-        google_sync.book_object(session, card.id, card.version, "0/10", now, notified=False)
+        google_sync.book_objects(session, [google_sync.Taken(card.id, card.version, "0/10")], now)
     before = holder.targets()
     holder.erase()
     [phone] = [one for one in holder.targets() - before if one.startswith("dev_")]

@@ -56,7 +56,9 @@ class Tap:
         with self.service.parts.database.writing() as session:
             version = session.get_one(Pass, self.pass_id).version
             now = self.service.parts.now()
-            google_sync.book_object(session, self.pass_id, version, "0/10", now, notified=False)
+            google_sync.book_objects(
+                session, [google_sync.Taken(self.pass_id, version, "0/10")], now
+            )
 
     def say(self, **columns: Any) -> None:
         """What the row says of its tries."""
