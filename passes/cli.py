@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import get_args
+from time import sleep
+from typing import BinaryIO, get_args
 
 import click
 from sqlalchemy.exc import OperationalError
 
 from passes.demo.run import demo
-from passes.errors import NotFound
+from passes.errors import FieldFault, Invalid, NotFound
+from passes.services import location_files
 from passes.services.api_keys import all_keys, mint_key, revoke_key
 from passes.services.drafts import Scope
 from passes.services.merchants import find_merchant
 from passes.services.recovery import tell_everybody_again
+from passes.services.relocations import find_relocation, passes_left, relocating
 from passes.settings import SettingsError, load_settings
 from passes.store import schema
 from passes.store.database import Database
+
+_WATCH_S = 0.5
 
 
 @click.command()
@@ -94,6 +99,71 @@ def revoke(key_id: str) -> None:
     click.echo(f"{key_id} is revoked.")
 
 
+@click.group()
+def locations() -> None:
+    """Merchants' shops."""
+
+
+@locations.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--merchant", "merchant_id", required=True, help="Whose shops they are: mer_…")
+@click.option("--dry-run", is_flag=True, help="Find every fault and change nothing.")
+@click.option("--watch", is_flag=True, help="Stay until a worker has changed all cards.")
+def import_locations(file: BinaryIO, merchant_id: str, *, dry_run: bool, watch: bool) -> None:
+    """Add and change shops from a CSV file: all its rows or none."""
+    data = file.read()
+    with open_database() as database:
+        try:
+            plan, relocation_id = _bring_in(database, merchant_id, data, dry_run=dry_run)
+        except NotFound as error:
+            raise click.ClickException(error.detail) from error
+        except Invalid as error:
+            raise click.ClickException("\n".join(map(_sentence, error.faults))) from error
+        verb = "would be" if dry_run else "are"
+        click.echo(
+            f"{plan.created} {verb} new, {plan.updated} {verb} changed, {plan.unchanged} stay."
+        )
+        if relocation_id and watch:
+            _watch(database, merchant_id, relocation_id)
+        elif relocation_id:
+            click.echo(f"The cards follow as soon as a worker runs: {relocation_id}.")
+
+
+def _bring_in(
+    database: Database, merchant_id: str, data: bytes, *, dry_run: bool
+) -> tuple[location_files.Plan, str | None]:
+    now = datetime.now(UTC)
+    if dry_run:
+        with database.reading() as session:
+            return location_files.read_plan(session, merchant_id, data), None
+    with database.writing() as session, relocating(session, merchant_id, now) as begun:
+        plan = location_files.read_plan(session, merchant_id, data)
+        location_files.carry_out(session, merchant_id, plan, now)
+    return plan, begun.relocation_id
+
+
+def _sentence(fault: FieldFault) -> str:
+    """`/4/latitude` is what an editor calls line 4."""
+    line, _, column = fault.pointer.strip("/").partition("/")
+    where = f"line {line}, {column}" if column else line
+    return f"{where}: {fault.detail}"
+
+
+def _watch(database: Database, merchant_id: str, relocation_id: str) -> None:
+    """A bar that grows with the cards; whoever leaves it interrupts nothing."""
+    with database.reading() as session:
+        before = find_relocation(session, merchant_id, relocation_id).checked
+        left = passes_left(session, merchant_id)
+    with click.progressbar(length=left, label="Cards") as bar:
+        while True:
+            with database.reading() as session:
+                work = find_relocation(session, merchant_id, relocation_id)
+            bar.update(work.checked - before - bar.pos)
+            if work.finished_at is not None:
+                return
+            sleep(_WATCH_S)
+
+
 @contextmanager
 def open_database() -> Iterator[Database]:
     """The database of this environment, for a command that needs nothing else."""
@@ -105,4 +175,4 @@ def open_database() -> Iterator[Database]:
     database.dispose()
 
 
-COMMANDS: tuple[click.Command, ...] = (migrate, restored, keys, demo)
+COMMANDS: tuple[click.Command, ...] = (migrate, restored, keys, locations, demo)

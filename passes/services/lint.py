@@ -1,5 +1,6 @@
 """What an expert would say about a template before customers see it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,18 +16,23 @@ from passes.loyalty.face import (
     ProgramFacts,
     compute_face,
 )
+from passes.loyalty.places import MAX_PLACES
 from passes.loyalty.stamps import StampRules
+from passes.services.locations import shops_of, takes_part
 from passes.services.looks import merchant_facts, read_design, stamp_rules
-from passes.store.tables import Image, Merchant, Program, Template
+from passes.store.tables import Image, Location, Merchant, Program, Template
 from passes.wallets import google_lint
 from passes.wallets.google import GoogleClassFacts
+
+_LEAST_DISTANCE_M = 100  # smaller ones were reported to do nothing; Apple tells no figure
+_LONG_TEXT = 80  # about two lines of a lock screen; our judgement
 
 _SAMPLE = ProgramFacts(name="", rules=StampRules(card_size=10))
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """`pointer` leads into the template; `hint` tells what to do."""
+    """`pointer` leads into the template, or to the merchant's locations; `hint` says what to do."""
 
     code: str
     severity: Literal["warning", "error"]
@@ -51,6 +57,7 @@ def lint_template(session: Session, template: Template) -> list[Issue]:
         *_logo(session, template),
         *_fields(design, face),
         *_google(design, face),
+        *_places(_shops(session, template), merchant.locale),
     ]
 
 
@@ -111,3 +118,46 @@ def _google(design: Design, face: PassFace) -> list[Issue]:
         Issue(fault.code, "warning", f"/google{fault.pointer}", fault.detail)
         for fault in google_lint.lint(face, facts)
     ]
+
+
+def _shops(session: Session, template: Template) -> list[Location]:
+    """The shops that stand on cards of this look."""
+    programs = session.scalars(select(Program).where(Program.template_id == template.id)).all()
+    return [
+        shop
+        for shop in shops_of(session, template.merchant_id)
+        if shop.active and any(takes_part(one, shop.id) for one in programs)
+    ]
+
+
+def _places(shops: Sequence[Location], locale: str) -> Iterator[Issue]:
+    for shop in shops:
+        pointer = f"/locations/{shop.id}"
+        if shop.max_distance_m is not None and shop.max_distance_m < _LEAST_DISTANCE_M:
+            hint = f"less than {_LEAST_DISTANCE_M} m has no effect: leave max_distance_m out"
+            yield Issue("distance_without_effect", "warning", f"{pointer}/max_distance_m", hint)
+        for language, text in shop.relevant_text.items():
+            if len(text) > _LONG_TEXT:
+                hint = f"say it in {_LONG_TEXT} characters: a lock screen cuts what is longer"
+                place = f"{pointer}/relevant_text/{language}"
+                yield Issue("place_text_long", "warning", place, hint)
+    yield from _untold(shops, locale)
+    if len({shop.max_distance_m for shop in shops}) > 1:
+        hint = "a card has one distance for all its shops, the widest of theirs: give all the same"
+        yield Issue("distances_differ", "warning", "/locations", hint)
+    if len(shops) > MAX_PLACES:
+        hint = (
+            f"a card carries {MAX_PLACES} shops: of these {len(shops)} every member gets those "
+            "nearest to where they go, so send location_id with every stamp"
+        )
+        yield Issue("places_chosen", "warning", "/locations", hint)
+
+
+def _untold(shops: Sequence[Location], locale: str) -> Iterator[Issue]:
+    """Languages in which some shops speak and others do not; the merchant's own if any does."""
+    spoken = {language for shop in shops for language in shop.relevant_text}
+    for language in sorted(spoken | {locale} if spoken else ()):
+        silent = sum(language not in shop.relevant_text for shop in shops)
+        if silent:
+            hint = f"{silent} of {len(shops)} shops have no text in {language} and show our own"
+            yield Issue("place_text_missing", "warning", "/locations", hint)

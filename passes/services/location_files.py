@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from passes.errors import FieldFault, Invalid, pointer
 from passes.services.drafts import MAX_LOCATIONS, Locale, LocationDraft
 from passes.services.locations import doubts, draft_of, fill, point_of, shops_of
+from passes.services.merchants import find_merchant
 from passes.store.tables import Location
 
 MAX_ROWS = 1_000
@@ -52,7 +53,29 @@ class Plan:
     unchanged: int
 
 
-def read_rows(data: bytes, locale: str) -> list[Row]:
+def read_plan(session: Session, merchant_id: str, data: bytes) -> Plan:
+    """What a CSV file would do to a merchant's shops; Invalid with every fault.
+
+    A shop is known by its external id, else by its name; what the file has no column for stays.
+    """
+    locale = find_merchant(session, merchant_id).locale
+    return _plan(session, merchant_id, _read_rows(data, locale))
+
+
+def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> None:
+    """Makes the shops as planned, in the transaction in which the plan was made.
+
+    They are listed in the order of the file.
+    """
+    for number, (present, draft) in enumerate(plan.changes):
+        created_at = now + timedelta(microseconds=number)
+        shop = present or Location(merchant_id=merchant_id, created_at=created_at)
+        fill(shop, draft)
+        session.add(shop)
+    session.flush()
+
+
+def _read_rows(data: bytes, locale: str) -> list[Row]:
     """The lines of a CSV file; Invalid with every fault. `relevant_text` alone is in `locale`.
 
     UTF-8 with or without BOM; commas, or semicolons with decimal commas, as spreadsheets write.
@@ -75,11 +98,8 @@ def read_rows(data: bytes, locale: str) -> list[Row]:
     return rows
 
 
-def plan(session: Session, merchant_id: str, rows: Sequence[Row]) -> Plan:
-    """What the rows would do to the merchant's shops; Invalid with every fault of every row.
-
-    A shop is known by its external id, else by its name; what the file has no column for stays.
-    """
+def _plan(session: Session, merchant_id: str, rows: Sequence[Row]) -> Plan:
+    """What the rows would do to the merchant's shops; Invalid with every fault of every row."""
     shops = shops_of(session, merchant_id)
     present = [_known(row, shops) for row in rows]
     faults = [*_repeated(rows), *_ambiguous(rows, shops)]
@@ -98,19 +118,6 @@ def plan(session: Session, merchant_id: str, rows: Sequence[Row]) -> Plan:
         raise Invalid(faults)
     changes = [(shop, draft) for shop, draft in drafts if shop is None or _differs(shop, draft)]
     return Plan(changes, added, len(changes) - added, len(drafts) - len(changes))
-
-
-def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> None:
-    """Makes the shops as planned, in the transaction in which the plan was made.
-
-    They are listed in the order of the file.
-    """
-    for number, (present, draft) in enumerate(plan.changes):
-        created_at = now + timedelta(microseconds=number)
-        shop = present or Location(merchant_id=merchant_id, created_at=created_at)
-        fill(shop, draft)
-        session.add(shop)
-    session.flush()
 
 
 def _lines(data: bytes) -> tuple[list[tuple[int, list[str]]], str]:

@@ -83,6 +83,11 @@ def shops_of(session: Session, merchant_id: str) -> Sequence[Location]:
     ).all()
 
 
+def takes_part(program: Program, location_id: str) -> bool:
+    """Whether an open shop takes part in a program of its merchant."""
+    return program.location_ids is None or location_id in program.location_ids
+
+
 def unknown_among(session: Session, merchant_id: str, location_ids: Iterable[str]) -> set[str]:
     """Those ids that are no shop of the merchant's."""
     wanted = set(location_ids)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from passes.errors import Conflict
 from passes.loyalty.face import PlaceDesign, widest_distance
 from passes.loyalty.places import MAX_PLACES, Chart, Point, Visit, anchors_of, chart
+from passes.services.locations import takes_part
 from passes.store.tables import Location, Merchant, Pass, PlaceSet, Program, Transaction
 
 _REMEMBERED = 50  # visits that anchors are found from
@@ -184,7 +185,7 @@ def require_allowed(session: Session, program: Program, location_id: str) -> Non
     """Conflict unless the shop takes part in the program."""
     mine = (Location.id == location_id) & (Location.merchant_id == program.merchant_id)
     is_open = session.scalar(select(Location.active).where(mine))
-    if not is_open or location_id not in (program.location_ids or [location_id]):
+    if not is_open or not takes_part(program, location_id):
         detail = "This location takes no part in the program."
         raise Conflict(detail, code="location_not_allowed")
 

@@ -7,12 +7,10 @@ from typing import Literal
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from passes.errors import FieldFault, Invalid
 from passes.services import location_files, locations, relocations
 from passes.services.drafts import LocationDraft
-from passes.services.merchants import find_merchant
 from passes.store.tables import Location, Relocation
 from passes.web.api.contract import Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page
@@ -183,12 +181,13 @@ def bring_in(call: Call) -> Reply:
     data = _file()
     if call.query(ImportQuery).dry_run == "true":
         with call.parts.database.reading() as session:
-            return Reply(_imported(_plan(call, session, data)))
+            plan = location_files.read_plan(session, call.merchant_id, data)
+        return Reply(_imported(plan))
     with (
         call.parts.database.writing() as session,
         relocations.relocating(session, call.merchant_id, call.now) as begun,
     ):
-        plan = _plan(call, session, data)
+        plan = location_files.read_plan(session, call.merchant_id, data)
         location_files.carry_out(session, call.merchant_id, plan, call.now)
     done = {
         "dry_run": False,
@@ -232,12 +231,6 @@ def _affected(call: Call, begun: relocations.Begun) -> int:
         return 0
     with call.parts.database.reading() as session:
         return relocations.passes_left(session, call.merchant_id)
-
-
-def _plan(call: Call, session: Session, data: bytes) -> location_files.Plan:
-    locale = find_merchant(session, call.merchant_id).locale
-    rows = location_files.read_rows(data, locale)
-    return location_files.plan(session, call.merchant_id, rows)
 
 
 def _imported(plan: location_files.Plan) -> ImportView:

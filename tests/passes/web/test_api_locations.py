@@ -243,3 +243,28 @@ def test_a_program_names_only_shops_of_its_merchant(standing: Service, door: Doo
     now = door.get(path).json
     assert (now["location_ids"], now["home_location_id"]) == ([], None)
     assert door.patch(path, {"location_ids": None}).json["location_ids"] is None
+
+
+def test_lint_tells_what_phones_will_make_of_the_shops(standing: Service, door: Door) -> None:
+    program = standing.program(door, logo=False)
+    near = add(door, **DEAK, max_distance_m=50, relevant_text={"hu": "a" * 81})
+    elsewhere = [add(door, name=f"{n}", latitude=47.0 + n / 100, longitude=19.0) for n in range(9)]
+
+    def issues() -> set[tuple[str, str]]:
+        found = door.get(f"/templates/{program['template_id']}/lint").json["issues"]
+        about = [one for one in found if one["pointer"].startswith("/locations")]
+        return {(one["code"], one["pointer"].removeprefix("/locations")) for one in about}
+
+    place = f"/{near['id']}"
+    told = {
+        ("distance_without_effect", f"{place}/max_distance_m"),
+        ("place_text_long", f"{place}/relevant_text/hu"),
+        ("place_text_missing", ""),
+        ("distances_differ", ""),
+    }
+    assert issues() == told
+    add(door, **SZEGED)
+    assert issues() == told | {("places_chosen", "")}
+    wish = {"location_ids": [one["id"] for one in elsewhere]}
+    door.patch(f"/programs/{program['id']}", wish)
+    assert issues() == set()
