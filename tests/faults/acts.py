@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from tests.faults.invariants import report
+from tests.faults.tills import Tap
 from tests.faults.world import World
 
 _LONGEST_PAUSE_S = 0.08
-_DOUBLE_TAPS = 0.3
 
 Act = Callable[[World, Random], None]
 
@@ -39,15 +40,19 @@ def perform(world: World, plan: Plan, seed: int) -> None:
     """Everything that is planned; what APNs does wrong ends with it."""
     dice = Random(seed)  # noqa: S311  # no secret
     world.timeline.note(f"seed {seed}")
-    for act in [*plan.drawn(dice), *plan.finale]:
-        act(world, dice)
+    try:
+        for act in [*plan.drawn(dice), *plan.finale]:
+            act(world, dice)
+    except Exception as error:
+        error.add_note(report(world, ()))
+        raise
     world.soothe_apns()
 
 
 def stamp(world: World, dice: Random) -> None:
-    """Somebody's card; now and then the key is pressed twice."""
-    taps = 2 if dice.random() < _DOUBLE_TAPS else 1
-    world.tills.stamp(dice.choice(world.cards).member_id, taps)
+    """Somebody's card; now and then the key is pressed twice, or the line to the till breaks."""
+    tap = dice.choices([Tap.ONCE, Tap.TWICE, Tap.BROKEN], (6, 3, 1))[0]
+    world.tills.stamp(dice.choice(world.cards).member_id, tap)
     time.sleep(dice.uniform(0, _LONGEST_PAUSE_S))
 
 
@@ -61,6 +66,6 @@ def change_the_look(world: World, dice: Random) -> None:
 def rush(world: World, _: Random) -> None:
     """Every card at the same moment, while all phones listen."""
     world.timeline.note("a rush")
-    assert world.settle()
+    world.come_to_rest()
     world.tills.stamp_at_once(card.member_id for card in world.cards)
     world.tills.wait()

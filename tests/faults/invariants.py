@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from passes.store.tables import Transaction
-from tests.faults.world import CARD_SIZE, Card, World
+from tests.faults.world import CARD_SIZE, Card, Restless, World
 from webhooks.simulators.iphone import IPhone
 from webhooks.simulators.pkpass import Package
 from webhooks.simulators.strict import AREAS, fields_of
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Breach:
-    """`kind` is unsettled, ledger, untold, stale or bug."""
+    """`kind` is restless, ledger, untold, stale or bug."""
 
     kind: str
     text: str
@@ -31,8 +31,10 @@ class Breach:
 
 def breaches(world: World) -> list[Breach]:
     """Everything that is wrong once the shop has settled; empty when nothing is."""
-    if not world.settle():
-        return list(_unsettled(world))
+    try:
+        world.come_to_rest()
+    except Restless:
+        return list(_restless(world))
     lines = _lines(world)
     found = [*_bugs(world), *_wrong_ledger(world, lines)]
     for card in world.cards:
@@ -51,13 +53,13 @@ def report(world: World, found: Sequence[Breach]) -> str:
     return "\n".join([*told, *more, "", *world.timeline.entries, "", *printed[-_TOLD:]])
 
 
-def _unsettled(world: World) -> Iterator[Breach]:
-    yield Breach("unsettled", "The outbox did not become empty, or the phones have no rest.")
+def _restless(world: World) -> Iterator[Breach]:
+    yield Breach("restless", "The outbox does not become empty, or the phones have no rest.")
     for row in world.waiting():
-        yield Breach("unsettled", f"{row.state}: {row.last_error}, {row.attempts} attempts")
+        yield Breach("restless", f"{row.state}: {row.last_error}, {row.attempts} attempts")
     for phone in world.phones:
         if phone.next_due():
-            yield Breach("unsettled", f"{phone.name}: {phone.wallet.trail.events[-1].text}")
+            yield Breach("restless", f"{phone.name}: {phone.wallet.trail.events[-1].text}")
 
 
 def _bugs(world: World) -> Iterator[Breach]:

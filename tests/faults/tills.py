@@ -4,10 +4,14 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
+from http.client import HTTPConnection
 from itertools import count
 from threading import BoundedSemaphore, Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from webhooks.simulators.web import HttpWeb, Unreachable, WebAnswer
 
@@ -16,7 +20,16 @@ _AT_ONCE = 16  # requests under way in all, double taps included
 _PATIENCE_S = 60.0
 _PAUSE_S = 0.05  # before the same key is sent again
 _DONE = {200, 201}
+_JSON = {"Content-Type": "application/json"}
 _AGAIN = {(409, "idempotency_in_progress"), (503, "database_unavailable")}
+
+
+class Tap(Enum):
+    """TWICE sends a key twice at once, BROKEN hangs up before the answer and sends it again."""
+
+    ONCE = 1
+    TWICE = 2
+    BROKEN = 3
 
 
 @dataclass(frozen=True)
@@ -44,13 +57,15 @@ class Tills:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="till")
         self._open: list[Future[None]] = []
 
-    def stamp(self, member_id: str, taps: int = 1) -> None:
-        """Gives one stamp as soon as a till is free; with two taps its key is sent twice."""
+    def stamp(self, member_id: str, tap: Tap = Tap.ONCE) -> None:
+        """Gives one stamp as soon as a till is free."""
         self._free.acquire()
         key = f"{member_id}-{next(self._numbers)}"
-        acts = [self._pool.submit(self._give, member_id, key) for _ in range(taps)]
-        acts[0].add_done_callback(lambda _: self._free.release())
-        self._open += acts
+        first = self._pool.submit(self._give, member_id, key, broken=tap is Tap.BROKEN)
+        first.add_done_callback(lambda _: self._free.release())
+        self._open.append(first)
+        if tap is Tap.TWICE:
+            self._open.append(self._pool.submit(self._give, member_id, key))
 
     def stamp_at_once(self, member_ids: Iterable[str]) -> None:
         """One stamp for each, from many tills at the same moment."""
@@ -66,10 +81,13 @@ class Tills:
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _give(self, member_id: str, key: str) -> None:
+    def _give(self, member_id: str, key: str, *, broken: bool = False) -> None:
         url = f"{self.service_url}/v1/members/{member_id}/transactions"
         headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": key}
-        line = insist("POST", url, headers, {"type": "earn"})["transaction"]
+        document = {"type": "earn"}
+        if broken:
+            send_unheard("POST", url, headers, document)
+        line = insist("POST", url, headers, document)["transaction"]
         told = Acknowledged(key, line["member_id"], line["id"], line["balance_after"])
         with self._lock:
             self.given.append(told)
@@ -78,13 +96,21 @@ class Tills:
 def insist(method: str, url: str, headers: Mapping[str, str], document: object) -> Any:
     """The answer's JSON. Whatever breaks, the same is sent again until somebody answers."""
     web, give_up = HttpWeb(), time.monotonic() + _PATIENCE_S
-    headers = {**headers, "Content-Type": "application/json"}
     body = json.dumps(document).encode()
-    while (answer := _try(web, method, url, headers, body)) is None:
+    while (answer := _try(web, method, url, {**headers, **_JSON}, body)) is None:
         assert time.monotonic() < give_up, f"no answer for {method} {url}"
         time.sleep(_PAUSE_S)
     web.close()
     return json.loads(answer.body)
+
+
+def send_unheard(method: str, url: str, headers: Mapping[str, str], document: object) -> None:
+    """Sends it and hangs up before the answer comes."""
+    parts = urlsplit(url)
+    line = HTTPConnection(parts.netloc, timeout=_PATIENCE_S)
+    with suppress(OSError):
+        line.request(method, parts.path, json.dumps(document), {**headers, **_JSON})
+    line.close()
 
 
 def _try(

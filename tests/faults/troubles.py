@@ -16,7 +16,7 @@ from webhooks.simulators.apns import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 
 _LONG_AGO_MS = 1  # before any phone registered: such a 410 is about an older life of its token
-_HELD = Rule(Answer(status=503, reason="ServiceUnavailable", delay_s=1.0))
+_HELD_S = 1.0  # far longer than it takes to kill somebody
 
 
 def kill_a_worker(world: World, dice: Random) -> None:
@@ -33,18 +33,27 @@ def kill_a_web_process(world: World, dice: Random) -> None:
     world.processes.kill_web(number)
 
 
-def cut_off(world: World, dice: Random) -> None:
-    """All workers die exactly between the sending of a push and Apple's answer, which was a no."""
-    world.soothe_apns()
-    assert world.settle()
-    card = dice.choice(world.cards)
-    world.timeline.note(f"kill -9 all workers while a stamp of {card.member_id} is on its way")
-    world.apns.script.add(_HELD)
-    sent = len(world.apns.journal.pushes())
-    world.tills.stamp(card.member_id)
-    until(lambda: len(world.apns.journal.pushes()) > sent)
-    world.processes.kill_all_workers()
-    world.soothe_apns()
+@dataclass(frozen=True)
+class CutOff:
+    """All workers die exactly between the sending of a push and Apple's answer."""
+
+    answer: Answer
+
+    def __call__(self, world: World, dice: Random) -> None:
+        world.soothe_apns()
+        world.come_to_rest()
+        card = dice.choice(world.cards)
+        world.timeline.note(f"kill -9 all workers, unheard: {self.answer.status} {card.member_id}")
+        world.apns.script.add(Rule(self.answer))
+        sent = len(world.apns.journal.pushes())
+        world.tills.stamp(card.member_id)
+        until(lambda: len(world.apns.journal.pushes()) > sent)
+        world.processes.kill_all_workers()
+        world.soothe_apns()
+
+
+unheard_yes = CutOff(Answer(delay_s=_HELD_S))
+unheard_no = CutOff(Answer(status=503, reason="ServiceUnavailable", delay_s=_HELD_S))
 
 
 def cut_the_power(world: World, _: Random) -> None:

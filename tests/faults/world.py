@@ -66,6 +66,10 @@ class Timeline:
         self.entries.append(f"{time.monotonic() - self.began:7.2f} s  {what}")
 
 
+class Restless(Exception):
+    """Something is not told, or a phone has still something to do."""
+
+
 @dataclass
 class World:
     """Everything acts and invariants need. Its tills and phones reach the service over HTTP only;
@@ -106,18 +110,17 @@ class World:
         self.apns.script.clear()
         self.apns.behave(Behaviour())
 
-    def settle(self) -> bool:
+    def come_to_rest(self) -> None:
         """Waits until the tills are answered, the outbox is empty and no phone has anything to do.
 
-        False when that does not come to pass.
+        Raises Restless when that does not come to pass.
         """
         self.tills.wait()
         give_up = time.monotonic() + _PATIENCE_S
         while not (self._all_is_told() and self._all_phones_rest()):
             if time.monotonic() > give_up:
-                return False
+                raise Restless
             time.sleep(_GLANCE_S)
-        return True
 
     def waiting(self) -> list[Delivery]:
         """The lines of the outbox."""
