@@ -1,7 +1,6 @@
 """The composition root: settings → database, keyring → application and command line. No rules."""
 
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -116,16 +115,15 @@ def _google_courier(parts: Parts, identity: GoogleIdentity) -> GoogleRest:
 
     name = f"google:{identity.email}"
 
-    def wait_for_turn() -> None:
+    def reserve(turns: int) -> list[float]:
         with parts.database.writing() as session:
-            wait_s = take(session, name, _GOOGLE_RATE_PER_S, _GOOGLE_BURST, now())
-        time.sleep(wait_s)
+            return take(session, name, _GOOGLE_RATE_PER_S, _GOOGLE_BURST, now(), turns)
 
     return GoogleRest(
         settings.google_service_account,
         api_url=settings.google_api_url,
         now=now,
-        wait_for_turn=wait_for_turn,
+        reserve=reserve,
     )
 
 

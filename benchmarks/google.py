@@ -74,7 +74,7 @@ def key_file(folder: Path, url: str) -> Path:
 @contextmanager
 def _courier(account: Path, url: str) -> Iterator[Contestant]:
     courier = GoogleRest(
-        account, api_url=url, now=lambda: datetime.now(UTC), wait_for_turn=lambda: None
+        account, api_url=url, now=lambda: datetime.now(UTC), reserve=lambda turns: [0.0] * turns
     )
     notices = [_notice(row) for row in range(BATCH)]
 

@@ -80,12 +80,11 @@ def _rounds(database: Database) -> Iterator[Rounds]:  # type: ignore[type-arg]
         account = key_file(Path(folder), url)
         identity = load_google_identity(account, GOOGLE_ISSUER_ID)
 
-        def wait_for_turn() -> None:
+        def reserve(turns: int) -> list[float]:
             with database.writing() as session:
-                wait_s = take(session, "google", RATE_PER_S, BURST, now())
-            time.sleep(wait_s)
+                return take(session, "google", RATE_PER_S, BURST, now(), turns)
 
-        courier = GoogleRest(account, api_url=url, now=now, wait_for_turn=wait_for_turn)
+        courier = GoogleRest(account, api_url=url, now=now, reserve=reserve)
         desk = GoogleDesk(courier, identity, "https://cards.example", LookBook())
         rounds = Rounds(database, desk, now, Terms(batch=BATCH))
         yield rounds

@@ -15,8 +15,10 @@ from passes.store.tables import RateBucket
 _SKEW = timedelta(seconds=5)  # by which the clocks of two hosts may differ
 
 
-def take(session: Session, name: str, rate_per_s: float, burst: float, now: datetime) -> float:
-    """Takes the next turn and returns in how many seconds it is; 0 means now.
+def take(
+    session: Session, name: str, rate_per_s: float, burst: float, now: datetime, turns: int = 1
+) -> list[float]:
+    """Takes the next turns and returns in how many seconds each of them is; 0 means now.
 
     At most `burst` turns are saved up while nobody comes. In a transaction of its own: everybody
     else waits for its end. A turn that is not used is lost.
@@ -26,9 +28,10 @@ def take(session: Session, name: str, rate_per_s: float, burst: float, now: date
         _create(session, name, burst, now)
         bucket = _locked(session, name)
         assert bucket  # noqa: S101  # rows of this table are never deleted
-    saved = bucket.tokens + rate_per_s * _refill(bucket, now).total_seconds()
-    bucket.tokens = min(saved, burst) - 1
-    return max(-bucket.tokens / rate_per_s, 0.0)
+    refilled = bucket.tokens + rate_per_s * _refill(bucket, now).total_seconds()
+    saved = min(refilled, burst)
+    bucket.tokens = saved - turns
+    return [max((turn - saved) / rate_per_s, 0.0) for turn in range(1, turns + 1)]
 
 
 def _locked(session: Session, name: str) -> RateBucket | None:

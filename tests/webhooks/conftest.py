@@ -70,7 +70,7 @@ def world(
                 key_file,
                 api_url=google.url,
                 now=parts.now,
-                wait_for_turn=lambda: None,
+                reserve=lambda turns: [0.0] * turns,
                 timeout_s=timeout_s,
             )
             stack.enter_context(closing(courier))

@@ -109,7 +109,7 @@ def setup(google: Google, minted: Path, ours: Ours) -> Setup:
         Upsert(1, "loyaltyClass", CLASS_ID, klass, notify=False),
         Upsert(2, "loyaltyObject", OBJECT_ID, card, notify=False),
     ]
-    courier = GoogleRest(minted, api_url=google.url, now=now, wait_for_turn=lambda: None)
+    courier = GoogleRest(minted, api_url=google.url, now=now, reserve=lambda turns: [0.0] * turns)
     for notice in notices:
         [(_, outcome)] = courier.deliver([notice])
         assert isinstance(outcome, Delivered)

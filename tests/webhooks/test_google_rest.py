@@ -1,6 +1,7 @@
 """The courier to Google Wallet over real HTTP: upserts, races, every fault, nothing out of turn."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -64,7 +65,7 @@ def google(account: Path, tmp_path: Path) -> Iterator[Double]:
 
 @contextmanager
 def courier_to(google: Double, tmp_path: Path, **options: Any) -> Iterator[GoogleRest]:
-    options = {"api_url": google.url, "wait_for_turn": lambda: None} | options
+    options = {"api_url": google.url, "reserve": lambda turns: [0.0] * turns} | options
     courier = GoogleRest(tmp_path / "key.json", now=lambda: NOW, **options)
     try:
         yield courier
@@ -322,7 +323,10 @@ def test_a_file_that_is_no_key_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text("{}")
     with pytest.raises(CertificateError, match=r"key\.json is no key file"):
         GoogleRest(
-            tmp_path / "key.json", api_url="https://x", now=lambda: NOW, wait_for_turn=lambda: None
+            tmp_path / "key.json",
+            api_url="https://x",
+            now=lambda: NOW,
+            reserve=lambda turns: [0.0] * turns,
         )
 
 
@@ -441,20 +445,35 @@ def test_without_permission_the_rest_is_not_tried(google: Double, tmp_path: Path
 
 
 def test_every_request_waits_for_its_turn(google: Double, tmp_path: Path) -> None:
-    turns: list[None] = []
-    with courier_to(google, tmp_path, wait_for_turn=lambda: turns.append(None)) as courier:
+    reserved: list[int] = []
+
+    def reserve(turns: int) -> list[float]:
+        reserved.append(turns)
+        return [0.0] * turns
+
+    with courier_to(google, tmp_path, reserve=reserve, threads=2) as courier:
         told(courier, [class_notice()])
         told(courier, [object_notice(row, row) for row in range(5)])
         list(courier.list_objects(CLASS_ID))
-    assert len(turns) == len(google.seen) == 13
+    assert len(google.seen) == 13
+    assert len(google.seen) <= sum(reserved) <= len(google.seen) + 1
+    assert len(reserved) < 13  # fewer transactions than requests
+    assert max(reserved) <= 2  # nobody reserves more than soon will go
+
+
+def test_nothing_goes_before_its_turn(stocked: Double, tmp_path: Path) -> None:
+    with courier_to(stocked, tmp_path, reserve=lambda turns: [0.2] * turns) as courier:
+        start = time.monotonic()
+        told(courier, [object_notice()])
+    assert time.monotonic() - start >= 0.2
 
 
 def test_trouble_while_waiting_for_a_turn_is_the_callers(google: Double, tmp_path: Path) -> None:
-    def fail() -> None:
+    def fail(_: int) -> list[float]:
         raise ZeroDivisionError
 
     with (
-        courier_to(google, tmp_path, wait_for_turn=fail) as courier,
+        courier_to(google, tmp_path, reserve=fail) as courier,
         pytest.raises(ZeroDivisionError),
     ):
         told(courier, [object_notice()])

@@ -18,6 +18,7 @@ from tests.passes.wallets.google_cards import class_facts, face, object_facts
 from webhooks.couriers.google_answers import Synced
 from webhooks.couriers.google_requests import Notice
 from webhooks.couriers.google_rest import GoogleRest, Held, Message, Upsert
+from webhooks.couriers.google_turns import Reserve
 from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 from webhooks.simulators.google_script import Rule
 from webhooks.simulators.google_server import Google, running_google
@@ -69,13 +70,13 @@ def make(google: Google, minted: Path) -> Iterator[Callable[..., GoogleRest]]:
     with ExitStack() as stack:
 
         def courier(
-            wait_for_turn: Callable[[], None] = lambda: None, timeout_s: float = 10.0
+            reserve: Reserve = lambda turns: [0.0] * turns, timeout_s: float = 10.0
         ) -> GoogleRest:
             made = GoogleRest(
                 minted,
                 api_url=google.url,
                 now=now,
-                wait_for_turn=wait_for_turn,
+                reserve=reserve,
                 timeout_s=timeout_s,
             )
             return stack.enter_context(closing(made))
@@ -203,12 +204,11 @@ def test_two_workers_that_share_a_bucket_never_go_too_fast(
 ) -> None:
     google.panel.turn({"rate_per_s": 100})
 
-    def wait_for_turn() -> None:
+    def reserve(turns: int) -> list[float]:
         with database.writing() as session:
-            wait_s = take(session, "google:account", 100, 5, now())
-        threading.Event().wait(wait_s)
+            return take(session, "google:account", 100, 5, now(), turns)
 
-    couriers = [make(wait_for_turn) for _ in range(2)]
+    couriers = [make(reserve) for _ in range(2)]
     told(couriers[0], [class_notice()])
     outcomes: dict[int, Outcome] = {}
     start = time.monotonic()

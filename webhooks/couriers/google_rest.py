@@ -38,6 +38,7 @@ from webhooks.couriers.google_requests import (
     request,
 )
 from webhooks.couriers.google_token import SharedToken
+from webhooks.couriers.google_turns import Reserve, Turns
 from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 
 __all__ = ["GoogleRest", "Held", "Kind", "Message", "Unanswered", "Upsert"]
@@ -62,7 +63,7 @@ class GoogleRest:
 
     `service_account`  its key file, which also names the token service
     `api_url`          https address of Google Wallet or a stand-in, without a path
-    `wait_for_turn`    returns when the account may send one more request; called by every thread
+    `reserve`          takes turns of the account's rate: in how many seconds each of so many is
     `timeout_s`        for each request, between two bytes of its answer
     `patience_s`       no request begins later after the begin of `deliver`: the rows' lease has to
                        last this long and two timeouts more, then nothing old overtakes the new
@@ -76,7 +77,7 @@ class GoogleRest:
         *,
         api_url: str,
         now: Callable[[], datetime],
-        wait_for_turn: Callable[[], None],
+        reserve: Reserve,
         timeout_s: float = 10.0,
         patience_s: float = 30.0,
         threads: int = 8,
@@ -85,7 +86,7 @@ class GoogleRest:
         self._token = SharedToken(service_account)
         self._api_url = api_url
         self._now = now
-        self._wait_for_turn = wait_for_turn
+        self._turns = Turns(reserve, threads)
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="google")
@@ -104,7 +105,7 @@ class GoogleRest:
         Google wants nothing more now (a quota, no permission), the rest is not sent. Left early,
         the call ends when the requests under way have.
         """
-        batch: _Batch[N] = _Batch(time.monotonic() + self._patience_s)
+        batch: _Batch[N] = _Batch(time.monotonic() + self._patience_s, len(notices))
         chains: dict[str, list[N]] = defaultdict(list)
         for notice in notices:
             chains[notice.id].append(notice)
@@ -149,6 +150,7 @@ class GoogleRest:
                     waiting = outcome
                 if isinstance(outcome, Halted | Slower):
                     batch.ending = outcome
+                batch.left -= 1
                 batch.arrived.put((notice, outcome))
         except BaseException as error:  # noqa: BLE001  # raised again where the outcome is awaited
             batch.arrived.put(error)
@@ -204,12 +206,12 @@ class GoogleRest:
     ) -> Answer | Outcome:
         if over := batch.over():
             return over
-        self._wait_for_turn()
+        self._turns.wait(batch.left)
         return batch.over() or self._line().send(method, path, body)
 
     def _asked(self, path: str, query: Mapping[str, str]) -> Answer | None:
         """The answer to a question; None for 404."""
-        self._wait_for_turn()
+        self._turns.wait()
         answer = self._line().send("GET", path, query=query)
         if isinstance(answer, Answer) and answer.status == 401:  # noqa: PLR2004  # its token ended
             self._line().forget_token()
@@ -239,9 +241,13 @@ class GoogleRest:
 
 @dataclass(slots=True)
 class _Term:
-    """Until when the requests of one `deliver` may begin, and why they may not any more."""
+    """Until when the requests of one `deliver` may begin, and why they may not any more.
+
+    `left` is about how many of its notices had no outcome yet.
+    """
 
     deadline: float
+    left: int
     ending: Outcome | None = None
 
     def over(self) -> Outcome | None:

@@ -24,12 +24,19 @@ def taken(database: Database, now: datetime, count: int = 1) -> list[float]:
     waits = []
     for _ in range(count):
         with database.writing() as session:
-            waits.append(take(session, NAME, RATE, BURST, now))
+            waits += take(session, NAME, RATE, BURST, now)
     return waits
 
 
 def test_a_burst_goes_at_once_and_the_rest_in_turn(database: Database) -> None:
     assert taken(database, NOW, 9) == pytest.approx([0, 0, 0, 0, 0, 0.05, 0.10, 0.15, 0.20])
+
+
+def test_several_turns_at_once_are_those_that_would_come_one_by_one(database: Database) -> None:
+    with database.writing() as session:
+        waits = take(session, NAME, RATE, BURST, NOW, turns=7)
+    assert waits == pytest.approx([0, 0, 0, 0, 0, 0.05, 0.10])
+    assert taken(database, NOW) == pytest.approx([0.15])
 
 
 def test_time_brings_turns_but_saves_no_more_than_a_burst(database: Database) -> None:
@@ -41,7 +48,7 @@ def test_time_brings_turns_but_saves_no_more_than_a_burst(database: Database) ->
 def test_each_account_has_its_own_bucket(database: Database) -> None:
     taken(database, NOW, 30)
     with database.writing() as session:
-        assert take(session, "google:another", RATE, BURST, NOW) == 0
+        assert take(session, "google:another", RATE, BURST, NOW) == [0]
     with database.reading() as session:
         assert session.get_one(RateBucket, NAME).tokens == BURST - 30
 
@@ -90,22 +97,22 @@ def test_clocks_that_differ_bring_no_extra_turns(database: Database) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.floats(0, 2), min_size=1, max_size=40),
+    st.lists(st.tuples(st.floats(0, 2), st.integers(1, 5)), min_size=1, max_size=40),
     st.floats(0.5, 100),
     st.integers(1, 10),
 )
 def test_no_second_ever_sees_more_turns_than_rate_and_burst(
-    gaps: list[float], rate: float, burst: int
+    comers: list[tuple[float, int]], rate: float, burst: int
 ) -> None:
     """Whoever waits as told, a window of any length holds at most rate × length + burst turns."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine, tables=[Base.metadata.tables["rate_buckets"]])
     came, turns = 0.0, []
     with Session(engine) as session:
-        for gap in gaps:
+        for gap, together in comers:
             came += gap
             now = NOW + timedelta(seconds=came)
-            turns.append(came + take(session, NAME, rate, burst, now))
+            turns += [came + wait for wait in take(session, NAME, rate, burst, now, together)]
         [bucket] = session.scalars(select(RateBucket))
         assert bucket.tokens <= burst
     engine.dispose()
