@@ -50,6 +50,8 @@ def known(
     door = service.merchant()
     program = service.program(door, card_size=2, milestones=[])
     member = service.member(door, program, external_id="7")
+    shop = {"name": "Shop", "latitude": 47.5, "longitude": 19.0}
+    opened = door.post("/locations", shop).json
     spare = door.post("/api_keys", {"name": "spare", "scopes": ["members:read"]}).json
     yield (
         service,
@@ -59,6 +61,8 @@ def known(
             "template_id": program["template_id"],
             "member_id": member["id"],
             "pass_id": member["pass"]["id"],
+            "location_id": opened["location"]["id"],
+            "relocation_id": opened["relocation_id"],
             "key_id": spare["id"],
         },
     )
