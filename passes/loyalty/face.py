@@ -12,6 +12,7 @@ from babel.support import NullTranslations
 from branding.brand import StampCard
 from branding.palette import Palette
 from passes.loyalty.placeholders import fill
+from passes.loyalty.places import PlaceDesign, widest_distance
 from passes.loyalty.stamps import Progress, StampRules, progress
 from passes.loyalty.wording import is_rtl, wording
 
@@ -73,16 +74,6 @@ class Design:
     fields: Mapping[str, tuple[FieldDesign, ...]] = field(default_factory=dict)
     barcode: BarcodeDesign = field(default_factory=BarcodeDesign)
     links: tuple[FaceLink, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceDesign:
-    """A shop as the merchant wrote it: what to say nearby by language, with placeholders."""
-
-    latitude: float
-    longitude: float
-    texts: Mapping[str, str] = field(default_factory=dict)
-    max_distance_m: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +188,6 @@ def compute_face(
         places=tuple(_place(one, locale, values, reward) for one in shops),
         max_distance_m=widest_distance(shops),
     )
-
-
-def widest_distance(places: Sequence[PlaceDesign]) -> int | None:
-    """The distance of a pass, which has one for all its places: the widest, to lose no shop."""
-    distances = [one.max_distance_m for one in places if one.max_distance_m is not None]
-    return max(distances) if distances and len(distances) == len(places) else None
 
 
 def _place(

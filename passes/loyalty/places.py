@@ -36,6 +36,16 @@ class Visit:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceDesign:
+    """A shop as the merchant wrote it: what to say nearby by language, with placeholders."""
+
+    latitude: float
+    longitude: float
+    texts: Mapping[str, str] = field(default_factory=dict)
+    max_distance_m: int | None = None
+
+
 def distance_m(one: Point, other: Point) -> float:
     """Metres along the great circle; off by half a percent at most, for the Earth is no sphere."""
     half_chord = math.dist(_vector(one), _vector(other)) / 2
@@ -107,6 +117,12 @@ def chart(shops: tuple[tuple[str, Point], ...]) -> Chart:
     Of two hundred shops it remembers at most a few hundred tuples of ten ids.
     """
     return Chart(shops)
+
+
+def widest_distance(places: Sequence[PlaceDesign]) -> int | None:
+    """The distance of a pass, which has one for all its places: the widest, to lose no shop."""
+    distances = [one.max_distance_m for one in places if one.max_distance_m is not None]
+    return max(distances) if distances and len(distances) == len(places) else None
 
 
 def _weights(visits: Sequence[Visit]) -> Mapping[str, float]:

@@ -6,7 +6,7 @@ Not for: bringing a change of the shops to the passes that are out (relocations)
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,11 +15,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from passes.errors import Conflict
-from passes.loyalty.face import PlaceDesign, widest_distance
-from passes.loyalty.places import MAX_PLACES, Chart, Point, Visit, anchors_of, chart
+from passes.loyalty.places import (
+    MAX_PLACES,
+    Chart,
+    PlaceDesign,
+    Point,
+    Visit,
+    anchors_of,
+    chart,
+    widest_distance,
+)
 from passes.services.locations import takes_part
 from passes.store.tables import Location, Merchant, Pass, PlaceSet, Program, Transaction
 
+UNUSED_FOR = timedelta(days=1)  # before a set is forgotten: longer than any transaction lasts
+_FRESH = UNUSED_FOR / 2
 _REMEMBERED = 50  # visits that anchors are found from
 
 Places = tuple[PlaceDesign, ...]
@@ -145,23 +155,20 @@ def follow(session: Session, program: Program, card: Pass, now: datetime) -> boo
 
 def keep(session: Session, sets: Iterable[Resolved], now: datetime) -> None:
     """Stores the sets that are not there yet. From now on all of them are used."""
-    rows = {
-        one.id: {
-            "id": one.id,
-            "program_id": one.program_id,
-            "anchors": one.anchors,
-            "places": [_row(place) for place in one.places],
-            "chosen": one.chosen,
-            "used_at": now,
-        }
-        for one in sets
-    }
+    wanted = {one.id: one for one in sets}
+    # What was used a moment ago is left alone: otherwise all who join would queue for one row.
+    fresh = session.scalars(
+        select(PlaceSet.id).where(PlaceSet.id.in_(wanted), PlaceSet.used_at > now - _FRESH)
+    ).all()
+    rows = [_row(wanted[set_id], now) for set_id in sorted(wanted.keys() - set(fresh))]
+    if not rows:
+        return
     statement = insert(PlaceSet)
     session.connection().execute(
         statement.on_conflict_do_update(
             index_elements=["id"], set_={"used_at": statement.excluded.used_at}
         ),
-        [rows[set_id] for set_id in sorted(rows)],  # the same order everywhere: no deadlock
+        rows,
     )
 
 
@@ -222,12 +229,22 @@ def _ordered(shops: Iterable[PlaceDesign]) -> Places:
     return tuple(sorted(shops, key=lambda shop: (shop.latitude, shop.longitude, to_json(shop))))
 
 
-def _row(place: PlaceDesign) -> dict[str, object]:
+def _row(resolved: Resolved, now: datetime) -> dict[str, object]:
     return {
-        "latitude": place.latitude,
-        "longitude": place.longitude,
-        "texts": dict(place.texts),
-        "max_distance_m": place.max_distance_m,
+        "id": resolved.id,
+        "program_id": resolved.program_id,
+        "anchors": resolved.anchors,
+        "places": [
+            {
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+                "texts": dict(place.texts),
+                "max_distance_m": place.max_distance_m,
+            }
+            for place in resolved.places
+        ],
+        "chosen": resolved.chosen,
+        "used_at": now,
     }
 
 

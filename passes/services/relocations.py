@@ -17,6 +17,7 @@ from passes.errors import NotFound
 from passes.services import google_sync
 from passes.services.changes import announce
 from passes.services.placing import (
+    UNUSED_FOR,
     Places,
     ProgramPlaces,
     Resolved,
@@ -33,7 +34,6 @@ from passes.store.versions import mark_changed
 BATCH = 250  # passes; the counter of the pass type is locked while a batch is written
 _LOOKED_AT, _TARGETS = 1_000, 100  # sets that a batch looks at, and has to replace
 _FORGOTTEN = 500  # sets that one step removes
-_UNUSED_FOR = timedelta(days=1)  # longer than any transaction that might still use a set
 _KEPT_FOR = timedelta(days=30)
 
 
@@ -188,7 +188,7 @@ def _finish(session: Session, work: Relocation, now: datetime) -> Batch:
         select(PlaceSet.id)
         .where(
             PlaceSet.program_id.in_(programs),
-            PlaceSet.used_at < now - _UNUSED_FOR,
+            PlaceSet.used_at < now - UNUSED_FOR,
             ~exists().where(Pass.place_set_id == PlaceSet.id),
         )
         .limit(_FORGOTTEN)
@@ -196,7 +196,7 @@ def _finish(session: Session, work: Relocation, now: datetime) -> Batch:
     gone = session.scalars(
         delete(PlaceSet)
         # The time once more: a set that came into use while this statement waited for it stays.
-        .where(PlaceSet.id.in_(unused), PlaceSet.used_at < now - _UNUSED_FOR)
+        .where(PlaceSet.id.in_(unused), PlaceSet.used_at < now - UNUSED_FOR)
         .returning(PlaceSet.id)
         .execution_options(synchronize_session=False)
     ).all()
