@@ -150,12 +150,12 @@ class GoogleRest:
                     waiting = outcome
                 if isinstance(outcome, Halted | Slower):
                     batch.ending = outcome
-                batch.left -= 1
                 batch.arrived.put((notice, outcome))
         except BaseException as error:  # noqa: BLE001  # raised again where the outcome is awaited
             batch.arrived.put(error)
 
     def _tell(self, notice: Notice, batch: "_Term") -> Outcome:
+        batch.begin()
         act, may_renew = first_act(notice), True
         if isinstance(notice, Message) and notice.again:
             known = self._is_known(notice, batch)
@@ -206,7 +206,7 @@ class GoogleRest:
     ) -> Answer | Outcome:
         if over := batch.over():
             return over
-        self._turns.wait(batch.left)
+        self._turns.wait(1 + batch.left)
         return batch.over() or self._line().send(method, path, body)
 
     def _asked(self, path: str, query: Mapping[str, str]) -> Answer | None:
@@ -243,12 +243,17 @@ class GoogleRest:
 class _Term:
     """Until when the requests of one `deliver` may begin, and why they may not any more.
 
-    `left` is about how many of its notices had no outcome yet.
+    `left` is how many of its notices were not begun yet.
     """
 
     deadline: float
     left: int
     ending: Outcome | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        with self.lock:
+            self.left -= 1
 
     def over(self) -> Outcome | None:
         """What becomes of a notice that cannot be sent any more; None as long as it can."""
