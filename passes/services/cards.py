@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from passes.errors import Gone, NotFound
@@ -50,9 +50,53 @@ class Card:
         )
 
 
+# Asked at every download: built once, because building it costs more than asking.
+_CARDS = (
+    select(
+        Pass.id,
+        Pass.member_id,
+        Pass.serial_number,
+        Pass.authentication_token,
+        Pass.page_token,
+        Pass.code,
+        Pass.voided,
+        Pass.locale,
+        Pass.created_at,
+        Pass.version,
+        (Member.locale.is_not(None) | Pass.downloaded_at.is_not(None)).label("settled"),
+        Member.erased_at,
+        Member.first_name,
+        Member.last_name,
+        select(func.coalesce(func.sum(Transaction.stamps), 0))
+        .where(Transaction.member_id == Pass.member_id)
+        .scalar_subquery()
+        .label("stamps"),
+        Program.id.label("program_id"),
+        Program.revision.label("program_revision"),
+        Template.revision.label("template_revision"),
+        Merchant.revision.label("merchant_revision"),
+        PlaceSet.places,
+        PlaceSet.chosen,
+    )
+    .join(Member, Member.id == Pass.member_id)
+    .join(Program, Program.id == Pass.program_id)
+    .join(Template, Template.id == Program.template_id)
+    .join(Merchant, Merchant.id == Pass.merchant_id)
+    .outerjoin(PlaceSet, PlaceSet.id == Pass.place_set_id)
+)
+_BY_TOKEN = _CARDS.where(Pass.page_token == bindparam("page_token"))
+_BY_ID = _CARDS.where(Pass.id == bindparam("pass_id"), Pass.merchant_id == bindparam("merchant_id"))
+_BY_IDS = _CARDS.where(Pass.id.in_(bindparam("pass_ids", expanding=True)))
+_BY_MEMBER = _CARDS.where(Pass.member_id == bindparam("member_id"))
+_BY_SERIAL = _CARDS.where(
+    Pass.pass_type_identifier == bindparam("pass_type"),
+    Pass.serial_number == bindparam("serial_number"),
+)
+
+
 def card_by_token(session: Session, looks: LookBook, page_token: str) -> Card:
     """The card behind a public link; NotFound for a guess, Gone when its holder was erased."""
-    card = _find(session, looks, Pass.page_token == page_token)
+    card = _find(session, looks, _BY_TOKEN, page_token=page_token)
     if card.is_erased:
         raise Gone("This card no longer exists.")
     return card
@@ -60,30 +104,30 @@ def card_by_token(session: Session, looks: LookBook, page_token: str) -> Card:
 
 def card_by_id(session: Session, looks: LookBook, merchant_id: str, pass_id: str) -> Card:
     """A merchant's card; NotFound when there is none, or it is another merchant's."""
-    return _find(session, looks, (Pass.id == pass_id) & (Pass.merchant_id == merchant_id))
+    return _find(session, looks, _BY_ID, pass_id=pass_id, merchant_id=merchant_id)
 
 
 def cards_of(session: Session, looks: LookBook, pass_ids: Collection[str]) -> dict[str, Card]:
     """Passes' cards by id in one query, whoever their merchants are: for the workers."""
-    return {card.pass_id: card for card in _cards(session, looks, Pass.id.in_(pass_ids))}
+    found = _cards(session, looks, _BY_IDS, pass_ids=list(pass_ids))
+    return {card.pass_id: card for card in found}
 
 
 def card_by_serial(session: Session, looks: LookBook, pass_type: str, serial_number: str) -> Card:
     """The card a phone asks for by its serial number."""
-    named = (Pass.pass_type_identifier == pass_type) & (Pass.serial_number == serial_number)
-    return _find(session, looks, named)
+    return _find(session, looks, _BY_SERIAL, pass_type=pass_type, serial_number=serial_number)
 
 
 @contextmanager
 def telling_one(session: Session, looks: LookBook, member_id: str, now: datetime) -> Iterator[None]:
     """Whatever the block changes on a member's card is told to its phones; nothing else is."""
-    mine = Pass.member_id == member_id
     # The pass before the member, as a stamp does, so that the two cannot wait for each other.
-    session.execute(select(Pass.id).where(mine).with_for_update()).all()
-    before = _find(session, looks, mine).face()
+    mine = select(Pass.id).where(Pass.member_id == member_id)
+    session.execute(mine.with_for_update()).all()
+    before = _find(session, looks, _BY_MEMBER, member_id=member_id).face()
     yield
     session.flush()
-    card = _find(session, looks, mine)
+    card = _find(session, looks, _BY_MEMBER, member_id=member_id)
     if card.face() != before:
         announce(session, card.look.pass_type_identifier, Pass.id == card.pass_id, BY_HAND, now)
 
@@ -94,49 +138,19 @@ def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:
     return {card.member_id: card for card in rows}
 
 
-def _find(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> Card:
-    for card in _cards(session, looks, condition):
+def _find(session: Session, looks: LookBook, named: Select[*tuple[Any, ...]], **names: str) -> Card:
+    for card in _cards(session, looks, named, **names):
         return card
     raise NotFound("There is no such card.")
 
 
-def _cards(session: Session, looks: LookBook, condition: ColumnElement[bool]) -> list[Card]:
-    stamps = (
-        select(func.coalesce(func.sum(Transaction.stamps), 0))
-        .where(Transaction.member_id == Pass.member_id)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(
-            Pass.id,
-            Pass.member_id,
-            Pass.serial_number,
-            Pass.authentication_token,
-            Pass.page_token,
-            Pass.code,
-            Pass.voided,
-            Pass.locale,
-            Pass.created_at,
-            Pass.version,
-            (Member.locale.is_not(None) | Pass.downloaded_at.is_not(None)).label("settled"),
-            Member.erased_at,
-            Member.first_name,
-            Member.last_name,
-            stamps.label("stamps"),
-            Program.id.label("program_id"),
-            Program.revision.label("program_revision"),
-            Template.revision.label("template_revision"),
-            Merchant.revision.label("merchant_revision"),
-            PlaceSet.places,
-            PlaceSet.chosen,
-        )
-        .join(Member, Member.id == Pass.member_id)
-        .join(Program, Program.id == Pass.program_id)
-        .join(Template, Template.id == Program.template_id)
-        .join(Merchant, Merchant.id == Pass.merchant_id)
-        .outerjoin(PlaceSet, PlaceSet.id == Pass.place_set_id)
-        .where(condition)
-    ).all()
+def _cards(
+    session: Session,
+    looks: LookBook,
+    named: Select[*tuple[Any, ...]],
+    **names: str | Collection[str],
+) -> list[Card]:
+    rows = session.connection().execute(named, names).all()
     return [_card(row, looks.open(session, _version(row))) for row in rows]
 
 
