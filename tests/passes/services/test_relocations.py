@@ -1,13 +1,21 @@
 """Shops that follow the customer: who shows which, and who hears of a change."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from passes.loyalty.places import Point
-from passes.services import relocations
+from passes.services import counter, relocations
+from passes.store.database import Database
+from passes.store.tables import Location, Member, Program
 from tests.conftest import Service
 from tests.passes.services.chain import Chain, nearest, point
 from tests.together import together
@@ -155,6 +163,44 @@ def test_whatever_happens_at_once_every_pass_ends_with_its_ten(chain: Chain) -> 
 
     acts = [partial(till, 1), partial(till, 2), join, partial(merchant, 3), partial(merchant, 4)]
     together(*acts, worker, worker)
+    chain.service.relocate()
+    assert chain.misplaced() == []
+
+
+@contextmanager
+def impatient(database: Database) -> Iterator[Session]:
+    """A writing unit that waits a tenth of a second for others, and then OperationalError."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    other = Database(url, patience_s=0.1)
+    try:
+        with other.writing() as session:
+            if other.engine.dialect.name == "postgresql":
+                session.execute(text("SET LOCAL lock_timeout = 100"))
+            yield session
+    finally:
+        other.dispose()
+
+
+def test_shops_stand_still_while_a_pass_is_placed_and_the_other_way_round(chain: Chain) -> None:
+    stamped, other = chain.member(), chain.member()
+
+    def place(session: Session, member: dict[str, Any]) -> None:
+        row = session.get_one(Member, member["id"])
+        counter.earn(session, row, 1, chain.clock(), location_id=chain.shops[130])
+
+    def change(session: Session) -> None:
+        merchant_id = session.get_one(Program, chain.program["id"]).merchant_id
+        with relocations.relocating(session, merchant_id, chain.clock()):
+            session.get_one(Location, chain.shops[130]).active = False
+
+    with chain.database.writing() as session:
+        place(session, stamped)
+        with pytest.raises(OperationalError), impatient(chain.database) as later:
+            change(later)
+    with chain.database.writing() as session:
+        change(session)
+        with pytest.raises(OperationalError), impatient(chain.database) as later:
+            place(later, other)
     chain.service.relocate()
     assert chain.misplaced() == []
 
