@@ -123,10 +123,10 @@ class Processes:
         return [int(pid) for pid in text.split()]
 
     def kill_web(self, number: int = 0) -> None:
-        """With -9; gunicorn starts another."""
-        web = self.web_processes()
-        if web:  # all may be dead already
-            os.kill(web[number % len(web)], signal.SIGKILL)
+        """With -9; gunicorn starts another. Nothing happens when just now all are dead."""
+        for pid in self.web_processes()[number : number + 1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def kill_everything(self) -> None:
         """As if the host lost its power; and it comes back."""
@@ -140,7 +140,7 @@ class Processes:
     def stop(self) -> None:
         """Ends all of them at once."""
         for process in [*self.workers, *([self._gunicorn] if self._gunicorn else [])]:
-            with suppress(ProcessLookupError):  # it has ended by itself
+            if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 

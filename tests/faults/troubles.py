@@ -63,7 +63,7 @@ def cut_the_power(world: World, _: Random) -> None:
 
 
 def crash_the_database(world: World, _: Random) -> None:
-    """A killed server process makes PostgreSQL end all others and recover from its log.
+    """When one server process is killed, PostgreSQL ends all others and recovers from its log.
 
     SQLite has no server: there, the death of whoever writes is the same.
     """
@@ -71,14 +71,8 @@ def crash_the_database(world: World, _: Random) -> None:
         return
     world.timeline.note("the database crashes")
     with world.database.asking() as connection:
-        victim = connection.execute(text(_SOMEBODY_ELSE)).scalar_one()
-    os.kill(victim, signal.SIGKILL)
-
-
-_SOMEBODY_ELSE = (
-    "SELECT min(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
+        ours = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    os.kill(ours, signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -72,8 +72,10 @@ class Restless(Exception):
 
 @dataclass
 class World:
-    """Everything acts and invariants need. Its tills and phones reach the service over HTTP only;
-    the database is looked into, and crashed, from outside."""
+    """Everything that acts and invariants need.
+
+    Tills and phones reach the service over HTTP only; the database is looked into from outside.
+    """
 
     api: Api
     template_id: str
@@ -160,8 +162,8 @@ def opened(
             for _ in range(scale.workers):
                 processes.start_worker()
             world = _furnished(url, simulator, processes, database, scale)
-            yield world
-            world.tills.close()
+            with closing(world.tills):
+                yield world
         finally:
             processes.stop()
             database.dispose()
