@@ -115,6 +115,7 @@ def unindexed(database: Database) -> list[str]:
         "card": "SELECT 1 FROM passes WHERE page_token = 'x'",
         "balance": "SELECT sum(stamps) FROM transactions WHERE member_id = 'x'",
         "phones": "SELECT 1 FROM registrations WHERE pass_id = 'x'",
+        "places": "SELECT id FROM passes WHERE place_set_id = 'x' LIMIT 9",
         "fan-out": "SELECT id FROM passes WHERE program_id = 'x' AND id > 'y' ORDER BY id LIMIT 9",
     }
     sqlite = database.engine.dialect.name == "sqlite"
