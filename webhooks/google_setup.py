@@ -15,7 +15,7 @@ from webhooks.google_doctor import Setup
 def google_setup(parts: Parts) -> Setup | None:
     """Everything that Google has or fetches of ours; None while no service account is set.
 
-    The classes are those of active programs that somebody asked to have at Google.
+    The classes are those of active programs, if they were ever to be at Google.
     """
     settings = parts.settings
     if settings.google_service_account is None or settings.google_issuer_id is None:

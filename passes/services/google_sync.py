@@ -1,7 +1,8 @@
 """What Google has to be told, and what became of it: objects of passes, classes of programs.
 
-An object exists at Google from its holder's first tap on, because ids can never be deleted there.
-Once it is saved it follows every change; an object nobody holds is brought up to date at the tap.
+A class is there from its program's activation on, an object from its holder's first tap on, because
+ids can never be deleted there. Once saved, an object follows every change it shows; one that nobody
+holds is brought up to date at the tap, or when its card becomes void.
 """
 
 from collections.abc import Collection, Mapping, Sequence
