@@ -138,17 +138,14 @@ class Rounds(Generic[N]):
     def _tell(self, notices: Sequence[N]) -> Counted:
         counted = Counted()
         arrived: list[_Arrived[N]] = []
-        try:
-            with closing(self._guarded(notices)) as outcomes:
-                for one in outcomes:
-                    arrived.append(one)
-                    if len(arrived) >= _SETTLE_EVERY:
-                        self._settle_all(arrived, counted)
-                        arrived = []
-            self._settle_all([*arrived, *self._unheard()], counted)
-        except BaseException:
-            self._awaited.clear()  # their leases end by themselves
-            raise
+        # What cannot be settled because the database fails is told again when its lease has ended.
+        with closing(self._guarded(notices)) as outcomes:
+            for one in outcomes:
+                arrived.append(one)
+                if len(arrived) >= _SETTLE_EVERY:
+                    self._settle_all(arrived, counted)
+                    arrived = []
+        self._settle_all([*arrived, *self._unheard()], counted)
         for outcome, number in counted.outcomes().items():
             figures.count(self.name, outcome, number)
         return counted

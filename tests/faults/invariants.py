@@ -14,7 +14,7 @@ from webhooks.simulators.pkpass import Package
 from webhooks.simulators.strict import AREAS, fields_of
 
 _STAMPS = "stamps"  # the key of the field that shows the balance
-_BUG = '"event": "bug"'
+_BUGS = ('"event": "bug"', '"event": "courier broke"')
 _TAKEN = "200"
 _TOLD = 40  # lines of each kind
 _USUAL = re.compile(r"\binfo\b")
@@ -63,9 +63,9 @@ def _restless(world: World) -> Iterator[Breach]:
 
 
 def _bugs(world: World) -> Iterator[Breach]:
-    """What the service itself calls one: an error that nobody foresaw, answered with 500."""
+    """What the service itself calls one: an error that nobody foresaw."""
     for line in world.processes.printed().splitlines():
-        if _BUG in line:
+        if any(bug in line for bug in _BUGS):
             yield Breach("bug", line)
 
 

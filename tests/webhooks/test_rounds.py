@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from passes.services.fanout import BATCH, work_one_batch
 from passes.store import outbox
@@ -19,7 +21,9 @@ from tests.webhooks.living import BUDGET, WINDOW, ScriptedCourier, Shop
 from webhooks.booking import GIVE_UP_AFTER, PAUSE
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused, Slower
-from webhooks.rounds import Counted
+from webhooks.desks import AppleDesk
+from webhooks.rounds import Counted, Rounds
+from webhooks.terms import Terms
 
 SECOND = timedelta(seconds=1)
 OTHER_TYPE = "pass.com.example.other"
@@ -424,6 +428,32 @@ def test_an_answer_to_an_old_claim_does_not_settle_a_new_one(shop: Shop) -> None
     courier.holds = lambda _: False
     rounds.step()
     assert shop.rows() == []
+
+
+class Unbookable(AppleDesk):
+    """A database that fails the first time something is to be written down."""
+
+    works = False
+
+    def book_delivered(self, session: Session, notices: Sequence[Push], now: datetime) -> None:
+        if not self.works:
+            self.works = True
+            raise OperationalError("", {}, Exception())
+        super().book_delivered(session, notices, now)
+
+
+def test_a_database_that_fails_forgets_no_answer_that_is_under_way(shop: Shop) -> None:
+    courier = HoldingCourier()
+    desk = Unbookable(courier, BUDGET, WINDOW)
+    rounds = Rounds(shop.database, desk, shop.clock, Terms())
+    shop.stamp(shop.member("aa", "bb"))
+    with pytest.raises(OperationalError):
+        rounds.step()
+    courier.holds = lambda _: False
+    assert rounds.step() == Counted(delivered=1)
+    shop.clock.forward(timedelta(seconds=60))
+    assert rounds.step() == Counted(delivered=1)
+    assert courier.seen == ["bb", "aa", "bb"]
 
 
 def test_a_worker_with_much_under_way_claims_no_more(shop: Shop) -> None:
