@@ -72,15 +72,12 @@ def anchors_of(visits: Iterable[Visit]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Shops by id and, once asked for, which ten are nearest to a point.
+    """Shops by id and, once asked for, which ten are nearest to a point. Safe for threads.
 
     Two shops equally far are told apart by id.
     """
 
     shops: tuple[tuple[str, Point], ...]
-    _vectors: dict[str, tuple[float, float, float]] = field(
-        default_factory=dict, init=False, compare=False
-    )
     _nearest: dict[Point, tuple[str, ...]] = field(default_factory=dict, init=False, compare=False)
 
     def choose(self, anchors: Sequence[Point], home: Point | None) -> tuple[str, ...]:
@@ -102,11 +99,9 @@ class Chart:
         return known
 
     def _measure(self, point: Point) -> tuple[str, ...]:
-        if not self._vectors:
-            self._vectors.update((shop_id, _vector(shop)) for shop_id, shop in self.shops)
         here = _vector(point)
         # A chord grows with its arc, so the order is the same, and exact for close neighbours.
-        far = ((math.dist(here, vector), shop_id) for shop_id, vector in self._vectors.items())
+        far = ((math.dist(here, _vector(shop)), shop_id) for shop_id, shop in self.shops)
         return tuple(shop_id for _, shop_id in nsmallest(MAX_PLACES, far))
 
 

@@ -26,14 +26,14 @@ _REQUIRED = ("name", "latitude", "longitude")
 _TEXT = "relevant_text"
 _TEXTS = {f"{_TEXT}_{locale}": locale for locale in get_args(Locale)}
 _COLUMNS = (*LocationDraft.model_fields, *_TEXTS)
-_YES, _NO = {"true", "yes", "1", ""}, {"false", "no", "0"}
+_YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of the file: what it says of a shop, by the names of a draft's fields.
 
-    Texts are always there, by language; None clears one.
+    An external id is not empty. Texts are always there, by language; None clears one.
     """
 
     line: int
@@ -102,7 +102,7 @@ def _plan(session: Session, merchant_id: str, rows: Sequence[Row]) -> Plan:
     """What the rows would do to the merchant's shops; Invalid with every fault of every row."""
     shops = shops_of(session, merchant_id)
     present = [_known(row, shops) for row in rows]
-    faults = [*_repeated(rows), *_ambiguous(rows, shops)]
+    faults = [*_repeated(rows, present), *_ambiguous(rows, shops)]
     drafts: list[tuple[Location | None, LocationDraft]] = []
     for row, shop in zip(rows, present, strict=True):
         try:
@@ -130,11 +130,12 @@ def _lines(data: bytes) -> tuple[list[tuple[int, list[str]]], str]:
     header = text.split("\n", 1)[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines = []
+    lines, done = [], 0
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                lines.append((reader.line_num, [cell.strip() for cell in cells]))
+                lines.append((done + 1, [cell.strip() for cell in cells]))
+            done = reader.line_num  # a quoted cell may have several lines
             if len(lines) > MAX_ROWS + 1:
                 detail = f"has more than {MAX_ROWS} rows: import it in parts"
                 raise Invalid([FieldFault("/file", "too_many_rows", detail)])
@@ -176,7 +177,7 @@ def _read(row: Row, cells: Mapping[str, str], locale: str) -> Iterator[FieldFaul
         try:
             if column == _TEXT or column in _TEXTS:
                 texts[_TEXTS.get(column, locale)] = cell or None
-            else:
+            elif cell or column != "external_id":
                 row.given[column] = _READERS.get(column, _text)(cell)
         except ValueError as error:
             yield row.fault(column, "unreadable", str(error))
@@ -201,10 +202,10 @@ def _whole(cell: str) -> int | None:
         raise ValueError("must be a whole number of metres, or empty") from error
 
 
-def _yes_or_no(cell: str) -> bool:
-    if cell.lower() not in _YES | _NO:
-        raise ValueError("must be true or false")
-    return cell.lower() in _YES
+def _yes_or_no(cell: str) -> bool | None:
+    if cell and cell.lower() not in _YES_OR_NO:
+        raise ValueError("must be true or false, or empty")
+    return _YES_OR_NO.get(cell.lower())
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {
@@ -217,9 +218,9 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 
 
 def _known(row: Row, shops: Sequence[Location]) -> Location | None:
-    external_id = row.given.get("external_id")
-    if external_id is not None:
-        return next((shop for shop in shops if shop.external_id == external_id), None)
+    if "external_id" in row.given:
+        wanted = row.given["external_id"]
+        return next((shop for shop in shops if shop.external_id == wanted), None)
     return next((shop for shop in shops if shop.name == row.given["name"]), None)
 
 
@@ -239,20 +240,20 @@ def _differs(present: Location, draft: LocationDraft) -> bool:
     return draft_of(present) != draft.model_copy(update={"confirm_coordinates": False})
 
 
-def _repeated(rows: Sequence[Row]) -> Iterator[FieldFault]:
-    seen: dict[tuple[str, object], int] = {}
-    for row in rows:
-        column = "name" if row.given.get("external_id") is None else "external_id"
-        key = (column, row.given[column])
-        if key in seen:
-            yield row.fault(column, "repeated", f"stands in line {seen[key]} already")
-        seen.setdefault(key, row.line)
+def _repeated(rows: Sequence[Row], present: Sequence[Location | None]) -> Iterator[FieldFault]:
+    seen: dict[object, int] = {}
+    for row, shop in zip(rows, present, strict=True):
+        column = "name" if "external_id" not in row.given else "external_id"
+        known = shop.id if shop else (column, row.given[column])
+        if known in seen:
+            yield row.fault(column, "repeated", f"line {seen[known]} is about the same location")
+        seen.setdefault(known, row.line)
 
 
 def _ambiguous(rows: Sequence[Row], shops: Sequence[Location]) -> Iterator[FieldFault]:
     named = Counter(shop.name for shop in shops)
     for row in rows:
-        if row.given.get("external_id") is None and named[str(row.given["name"])] > 1:
+        if "external_id" not in row.given and named[str(row.given["name"])] > 1:
             detail = "several locations have this name: tell them apart by external_id"
             yield row.fault("name", "ambiguous", detail)
 

@@ -159,6 +159,27 @@ def test_what_a_file_does_not_name_stays(door: Door) -> None:
     assert door.get(f"/locations/{other['id']}").json == other
 
 
+def test_a_shop_found_by_its_name_keeps_its_external_id_and_an_empty_cell_confirms_nothing(
+    door: Door,
+) -> None:
+    shop = add(door, **DEAK, external_id="1", active=False)
+    columns = "external_id,name,latitude,longitude,active,confirm_coordinates\n"
+    assert door.bring_in(f"{columns},Deák tér,47.5,19.05,,\n").json["updated"] == 1
+    changed = door.get(f"/locations/{shop['id']}").json
+    assert changed == shop | {"latitude": 47.5, "longitude": 19.05, "active": True}
+    swapped = door.bring_in(f"{columns},Óbuda,19.0450,47.5407,,\n")
+    assert faults(swapped) == {("/2/latitude", "coordinates_swapped")}
+    assert door.bring_in(f"{columns},Óbuda,19.0450,47.5407,,yes\n").json["created"] == 1
+
+
+def test_two_rows_about_one_shop_are_one_too_many(door: Door) -> None:
+    add(door, **DEAK, external_id="1")
+    file = (
+        'external_id,name,latitude,longitude,address\n1,Deák,47.5,19.05,"a\nb"\n,Deák tér,47,19,\n'
+    )
+    assert faults(door.bring_in(file)) == {("/4/name", "repeated")}
+
+
 def test_a_dry_run_changes_nothing(door: Door) -> None:
     file = "name,latitude,longitude\nDeák,47.4979,19.0544\n"
     told = door.bring_in(file, "?dry_run=true").json
