@@ -136,6 +136,27 @@ def test_a_stamp_follows_its_member_while_a_relocation_is_under_way(chain: Chain
         assert texts == {"Come in"}
 
 
+def test_a_worker_that_dies_leaves_nothing_undone_and_tells_nobody_twice(chain: Chain) -> None:
+    members = [chain.member() for _ in range(7)]
+    for number, member in enumerate(members):
+        chain.stamp(member, number)
+    chain.pushed()
+    before = [chain.version(member) for member in members]
+    told = chain.build({number: point(number) for number in range(20)}, "Come in")
+    assert told["affected_passes"] == 7
+    with chain.database.writing() as session:
+        assert relocations.work_one_batch(session, chain.clock(), size=3)
+    with chain.database.reading() as session:  # whatever it does is never committed
+        assert relocations.work_one_batch(session, chain.clock(), size=3)
+    assert chain.service.relocate()[-1].done
+    assert chain.pushed() == sorted(member["pass"]["id"] for member in members)
+    after = [chain.version(member) for member in members]
+    assert all(old < new for old, new in zip(before, after, strict=True))
+    assert chain.misplaced() == []
+    progress = chain.door.get(f"/relocations/{told['relocation_id']}").json
+    assert (progress["changed"], progress["expected"]) == (7, 7)
+
+
 def test_whatever_happens_at_once_every_pass_ends_with_its_ten(chain: Chain) -> None:
     members = [chain.member() for _ in range(6)]
 
