@@ -41,8 +41,13 @@ def restored() -> None:
 
     Phones were told of changes that are lost now. Run it once, before the service starts again.
     """
-    with open_database() as database, database.writing() as session:
-        programs = tell_everybody_again(session, datetime.now(UTC))
+    with open_database() as database:
+        try:
+            schema.require_current(database)
+        except schema.StaleSchema as error:
+            raise click.ClickException(str(error)) from error
+        with database.writing() as session:
+            programs = tell_everybody_again(session, datetime.now(UTC))
     click.echo(f"The phones of {programs} programs are told anew as soon as a worker runs.")
 
 

@@ -8,7 +8,7 @@ from typing import Generic
 import structlog
 from sqlalchemy.orm import Session
 
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.database import Database
 from passes.store.outbox import Claimed, Retry
 from webhooks import figures
@@ -20,6 +20,7 @@ from webhooks.terms import Clock, Terms
 PAUSE = timedelta(minutes=5)  # after a refused certificate: then one batch tries again
 FIRST_PAUSE = timedelta(seconds=5)  # after "slower"; then as long as the trouble has lasted
 GIVE_UP_AFTER = timedelta(days=7)  # whatever the outage; APNs itself keeps pushes no longer
+GIVE_UP_TRIES = 10  # so that nothing is given up for a week in which nobody tried
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class Books(Generic[N]):
                     booking.told.append(row)
                 case Gone() if self._desk.book_gone(session, notice, outcome, now):
                     booking.gone.append(row)
-                case Gone(why=why) | Later(why=why) if now - row.waiting_since > GIVE_UP_AFTER:
+                case Gone(why=why) | Later(why=why) if _is_hopeless(row, now):
                     self._desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Gone(why=why):  # renewed meanwhile
@@ -109,7 +110,7 @@ class Books(Generic[N]):
     def _write(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:
         if booking.told:
             outbox.settle(session, owner, [row.id for row in booking.told], now)
-            outbox.resume(session, self._desk.name, {row.queue for row in booking.told})
+            pauses.forget_over(session, self._desk.name, {row.queue for row in booking.told}, now)
         if booking.gone:
             outbox.drop(session, owner, [row.id for row in booking.gone])
         outbox.postpone(session, owner, booking.retries)
@@ -123,13 +124,13 @@ class Books(Generic[N]):
         halted: dict[tuple[str, str], list[Claimed]] = {}
         for row, why in booking.halted:
             halted.setdefault((row.queue, why), []).append(row)
-        for (queue, why), rows in halted.items():
+        for (queue, why), rows in sorted(halted.items()):  # in one order, against deadlocks
             log.error("queue halted", courier=self._desk.name, queue=queue, why=why)
             self._stand_still(session, owner, rows, why, now, now + PAUSE)
         slowed: dict[tuple[str, str], list[tuple[Claimed, Slower]]] = {}
         for row, slower in booking.slowed:
             slowed.setdefault((row.queue, slower.why), []).append((row, slower))
-        for (queue, why), pairs in slowed.items():
+        for (queue, why), pairs in sorted(slowed.items(), key=lambda one: one[0]):
             log.warning("queue slowed", courier=self._desk.name, queue=queue, why=why)
             until = self._slow_until(session, queue, [slower for _, slower in pairs], now)
             self._stand_still(session, owner, [row for row, _ in pairs], why, now, until)
@@ -143,7 +144,7 @@ class Books(Generic[N]):
         now: datetime,
         until: datetime,
     ) -> None:
-        outbox.pause(session, self._desk.name, rows[0].queue, why, now, until)
+        pauses.pause(session, self._desk.name, rows[0].queue, why, now, until)
         outbox.send_back(session, owner, [Retry(row.id, until, why) for row in rows])
 
     def _slow_until(
@@ -153,8 +154,12 @@ class Books(Generic[N]):
 
         So the pauses double. `uniform` keeps the workers from coming back at one moment.
         """
-        since = outbox.trouble_since(session, self._desk.name, queue) or now
+        since = pauses.trouble_since(session, self._desk.name, queue) or now
         ours = min(max(now - since, FIRST_PAUSE), self._terms.retry_cap)
         asked = timedelta(seconds=max(min(one.after_s or 0, LONGEST_ASK_S) for one in slower))
         spread = timedelta(seconds=self._uniform(0, ours.total_seconds()))
         return now + max(ours, asked) + spread
+
+
+def _is_hopeless(row: Claimed, now: datetime) -> bool:
+    return row.attempts >= GIVE_UP_TRIES and now - row.waiting_since > GIVE_UP_AFTER

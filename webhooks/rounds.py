@@ -13,7 +13,7 @@ from typing import Generic
 import structlog
 from sqlalchemy.orm import Session
 
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.database import Database
 from passes.store.ids import new_id
 from passes.store.outbox import Claimed, Retry
@@ -24,6 +24,7 @@ from webhooks.desks import Desk, N
 from webhooks.terms import Clock, Terms
 
 _SETTLE_EVERY = 250  # outcomes, so that a crash repeats few pushes
+_HELD_BACK = 5_000  # rows of a queue that stands still, in one transaction
 _BATCHES_UNDER_WAY = 4  # whose last answers are awaited while the next ones are told
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ class Rounds(Generic[N]):
         self.terms = terms
         self._books = Books(database, desk, now, terms, uniform)
         self._awaited: dict[int, _Awaited[N]] = {}  # by the identity of the notice
+        self._leases: dict[str, datetime] = {}  # when they end, by owner
 
     @property
     def name(self) -> str:
@@ -87,12 +89,15 @@ class Rounds(Generic[N]):
 
     def close(self) -> None:
         """What was sent is settled first."""
-        while self._awaited:
-            self._tell(())
-        self.desk.courier.close()
+        try:
+            while self._awaited:
+                self._tell(())
+        finally:
+            self.desk.courier.close()
 
     def step(self) -> Counted | None:
         """Claims, tells and settles some rows; None when nothing was due and no answer awaited."""
+        self._prolong_leases()
         notices = self._claim()
         if notices is None and not self._awaited:
             return None
@@ -111,29 +116,43 @@ class Rounds(Generic[N]):
             rows = outbox.claim(
                 session, self.name, owner, terms.batch, now, terms.lease, terms.doubt
             )
-            held, free = self._apart(session, rows, now)
-            prepared = self.desk.prepare(session, free, now)
+            moving = self._moving(session, owner, rows, now)
+            prepared = self.desk.prepare(session, moving, now)
             outbox.drop(session, owner, prepared.pointless)
-            outbox.send_back(session, owner, [*held, *prepared.too_early])
-        claimed = {row.id: row for row in free}
+            outbox.send_back(session, owner, prepared.too_early)
+        self._leases[owner] = now + terms.lease
+        claimed = {row.id: row for row in moving}
         for notice in prepared.notices:
             self._awaited[id(notice)] = _Awaited(notice, owner, claimed[notice.row])
         return prepared.notices if rows else None
 
-    def _apart(
-        self, session: Session, rows: Sequence[Claimed], now: datetime
-    ) -> tuple[list[Retry], list[Claimed]]:
-        """Rows whose queue stands still, until it moves again; and all others.
+    def _moving(
+        self, session: Session, owner: str, rows: Sequence[Claimed], now: datetime
+    ) -> list[Claimed]:
+        """Those whose queue does not stand still; the others wait until it moves again.
 
-        Each is claimed once in a while rather than passed over whenever somebody looks for work.
+        So each costs a look once in a pause, not whenever somebody looks for work.
         """
-        pauses = {pause.queue: pause for pause in outbox.pauses(session, now, self.name)}
-        held = [
-            Retry(row.id, pauses[row.queue].until, pauses[row.queue].why)
-            for row in rows
-            if row.queue in pauses
-        ]
-        return held, [row for row in rows if row.queue not in pauses]
+        standing = {pause.queue: pause for pause in pauses.standing(session, now, self.name)}
+        found = [row for row in rows if row.queue in standing]
+        back = [Retry(row.id, standing[row.queue].until, standing[row.queue].why) for row in found]
+        outbox.send_back(session, owner, back)
+        for queue in sorted({row.queue for row in found}):
+            until, why = standing[queue].until, standing[queue].why
+            outbox.hold_back(session, self.name, queue, until, why, _HELD_BACK)
+        return [row for row in rows if row.queue not in standing]
+
+    def _prolong_leases(self) -> None:
+        """What takes long to be answered stays ours: who claimed it anew would tell it again."""
+        now, lease = self.now(), self.terms.lease
+        awaited = {one.owner for one in self._awaited.values()}
+        self._leases = {owner: self._leases[owner] for owner in awaited}
+        ending = [owner for owner, until in self._leases.items() if until - now < lease / 2]
+        if not ending:
+            return
+        with self.database.writing() as session:
+            outbox.prolong(session, ending, now + lease)
+        self._leases |= dict.fromkeys(ending, now + lease)
 
     def _tell(self, notices: Sequence[N]) -> Counted:
         counted = Counted()

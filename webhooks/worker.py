@@ -95,8 +95,6 @@ class Worker:
             self.stopping.wait(_BREATH_S if any(worked) else _FAN_OUT_IDLE_S)
         for thread in threads:
             thread.join()
-        for one in self.rounds:
-            one.close()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -108,6 +106,7 @@ class Worker:
                 self.stopping.wait(_IDLE_S)
             elif outcomes := counted.outcomes():
                 log.info("told", courier=one.name, **outcomes)
+        self._attempt(one.close)
 
     def _repeat(self, job: DailyJob) -> None:
         while not self.stopping.is_set():

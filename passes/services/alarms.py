@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from passes.store import outbox
+from passes.store import outbox, pauses
 
 _LATE = timedelta(minutes=5)  # a stamp takes seconds
 
 
 def outbox_alarms(session: Session, now: datetime) -> Iterator[str]:
     """Queues that stand still, deliveries that were given up, and a backlog that grows old."""
-    for pause in outbox.pauses(session, now):
+    for pause in pauses.standing(session, now):
         since = f"{pause.since:%Y-%m-%d %H:%M} UTC"
         yield f"{pause.courier} of {pause.queue} stands still since {since}: {pause.why}"
     for depth in outbox.depths(session):
@@ -21,11 +21,12 @@ def outbox_alarms(session: Session, now: datetime) -> Iterator[str]:
                 f"{depth.rows} deliveries by {depth.courier} were given up: see why with "
                 "`passmint deliveries list --gave-up`, mend it, then `passmint deliveries retry`."
             )
-        elif depth.oldest is not None and now - depth.oldest > _LATE:
-            yield (
-                f"{depth.rows} deliveries by {depth.courier} wait, the oldest for "
-                f"{_minutes(now - depth.oldest)}: check that `passmint worker` runs, and its log."
-            )
+    for late in outbox.overdue(session, now - _LATE, now):
+        oldest = late.oldest or now
+        yield (
+            f"{late.rows} deliveries by {late.courier} wait, the oldest for "
+            f"{_minutes(now - oldest)}: check that `passmint worker` runs, and its log."
+        )
 
 
 def _minutes(wait: timedelta) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
 from passes.services.google_sync import CLASS, GOOGLE, OBJECT
+from passes.store import pauses
 from passes.store.outbox import APNS, AT_ONCE, GAVE_UP, WAITING
 from passes.store.tables import Delivery, Pass, Program, Registration
 
@@ -24,19 +25,28 @@ def list_deliveries(
 
 
 def retry(session: Session, merchant_id: str | None, delivery_id: str) -> Delivery:
-    """The row waits no longer, with its attempts anew; NotFound for another merchant's."""
+    """The row waits no longer, with its attempts anew; NotFound for another merchant's.
+
+    An operator's wish (no merchant) also lets its queue move again.
+    """
     number = int(delivery_id) if delivery_id.isascii() and delivery_id.isdigit() else 0
     row = session.scalar(
         _visible(merchant_id).where(Delivery.id == min(number, _MAX_ROW)).with_for_update()
     )
     if row is None:
         raise NotFound("There is no such delivery; it may have been told meanwhile.")
+    if merchant_id is None:
+        pauses.resume(session, row.courier, {row.queue})
     return _renew(row)
 
 
 def retry_given_up(session: Session) -> int:
-    """All rows that were given up wait no longer; returns how many."""
-    rows = session.scalars(select(Delivery).where(Delivery.state == GAVE_UP).with_for_update())
+    """All rows that were given up wait no longer, nor do their queues; returns how many."""
+    rows = session.scalars(
+        select(Delivery).where(Delivery.state == GAVE_UP).with_for_update()
+    ).all()
+    for courier, queue in sorted({(row.courier, row.queue) for row in rows}):
+        pauses.resume(session, courier, {queue})
     return len([_renew(row) for row in rows])
 
 

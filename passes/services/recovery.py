@@ -9,18 +9,19 @@ from passes.services.changes import begin_fan_out
 from passes.services.google_sync import follow_class
 from passes.store.tables import PassTypeCounter, Program
 
-LEAP = 1_000_000_000  # more changes than any backup is old
-
 
 def tell_everybody_again(session: Session, now: datetime) -> int:
     """Every phone and every object at Google is told what the restored database says.
 
     Phones hold tags of changes that are lost. The numbers of changes leap over all of them, so that
-    nothing new is taken for something known. Returns how many programs are worked through.
+    nothing new is taken for something known; the time is a number beyond any count of changes, and
+    of any earlier leap. Returns how many programs are worked through.
     """
+    beyond = int(now.timestamp() * 1000)
     session.execute(
         update(PassTypeCounter)
-        .values(value=PassTypeCounter.value + LEAP)
+        .where(PassTypeCounter.value < beyond)
+        .values(value=beyond)
         .execution_options(synchronize_session=False)
     )
     programs = session.scalars(select(Program.id).order_by(Program.id)).all()

@@ -6,7 +6,7 @@ point leaves a row whose lease ends: told twice perhaps, never not at all. One s
 for SQLite and PostgreSQL (SQLAlchemy drops the row locks on SQLite, where one writer writes).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,13 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from passes.store.tables import Delivery, QueuePause
+from passes.store import pauses
+from passes.store.tables import Delivery
 
 WAITING, GAVE_UP = "waiting", "gave_up"
 APNS = "apns"
 
 # The smaller overtakes the larger.
-AT_THE_TILL, BY_HAND, FAN_OUT = 0, 5, 9
+AT_THE_TILL, BY_HAND, FAN_OUT = _PRIORITIES = 0, 5, 9
 
 # "Now" for a fresh row: a date no clock step can move into the future.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -250,6 +251,41 @@ def give_up(session: Session, owner: str, row: int, why: str) -> None:
     )
 
 
+def prolong(session: Session, owners: Sequence[str], until: datetime) -> None:
+    """What these owners have under way stays theirs until then."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.lease_owner.in_(owners))
+        .values(lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def hold_back(
+    session: Session, courier: str, queue: str, until: datetime, why: str, limit: int
+) -> None:
+    """Up to `limit` rows of a queue that nobody has claimed wait until then, as if sent back."""
+    some = (
+        select(Delivery.id)
+        .where(
+            Delivery.courier == courier,
+            Delivery.state == WAITING,
+            Delivery.priority.in_(_PRIORITIES),
+            Delivery.due_at < until,
+            Delivery.queue == queue,
+            Delivery.lease_owner.is_(None),
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(some))
+        .values(due_at=until, last_error=why)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def drop(session: Session, owner: str, rows: Sequence[int]) -> None:
     """The rows have lost their meaning: their target is gone."""
     session.execute(
@@ -281,26 +317,7 @@ def heal_clock_step(
         .values(due_at=AT_ONCE, held=False, doubt_until=None)
         .execution_options(synchronize_session=False)
     )
-    session.execute(delete(QueuePause).where(QueuePause.until > now + longest_wait))
-
-
-def pause(
-    session: Session, courier: str, queue: str, why: str, now: datetime, until: datetime
-) -> None:
-    """Lets a queue stand still until a time; pausing again keeps the first `since`."""
-    row = {"why": why, "until": until}
-    session.execute(
-        insert(QueuePause)
-        .values(courier=courier, queue=queue, since=now, **row)
-        .on_conflict_do_update(index_elements=["courier", "queue"], set_=row)
-    )
-
-
-def resume(session: Session, courier: str, queues: Collection[str]) -> None:
-    """The queues move again."""
-    session.execute(
-        delete(QueuePause).where(QueuePause.courier == courier, QueuePause.queue.in_(queues))
-    )
+    pauses.heal_clock_step(session, now, longest_wait)
 
 
 def depths(session: Session) -> list[Depth]:
@@ -313,18 +330,22 @@ def depths(session: Session) -> list[Depth]:
     return [Depth(*row) for row in rows]
 
 
-def pauses(session: Session, now: datetime, courier: str | None = None) -> Sequence[QueuePause]:
-    """The queues that stand still now, all couriers' or one's."""
-    standing = select(QueuePause).where(QueuePause.until > now)
-    if courier is not None:
-        standing = standing.where(QueuePause.courier == courier)
-    return session.scalars(standing).all()
+def overdue(session: Session, since: datetime, now: datetime) -> list[Depth]:
+    """What has waited for longer than since then, by courier.
 
-
-def trouble_since(session: Session, courier: str, queue: str) -> datetime | None:
-    """When a queue stood still for the first time since it last moved; None when it moves."""
-    pause = session.get(QueuePause, (courier, queue))
-    return pause.since if pause else None
+    Without what was sent back until a later time: it waits for a phone's push budget, or its queue
+    stands still.
+    """
+    rows = session.execute(
+        select(Delivery.courier, Delivery.state, func.count(), func.min(Delivery.waiting_since))
+        .where(
+            Delivery.state == WAITING,
+            Delivery.waiting_since < since,
+            or_(Delivery.attempts > 0, Delivery.due_at <= now),
+        )
+        .group_by(Delivery.courier, Delivery.state)
+    )
+    return [Depth(*row) for row in rows]
 
 
 _RELEASED = {"lease_owner": None, "lease_until": None, "lease_version": None}
@@ -336,7 +357,7 @@ def _due(courier: str, now: datetime) -> ColumnElement[bool]:
     return and_(
         Delivery.courier == courier,
         Delivery.state == WAITING,
-        Delivery.priority.in_((AT_THE_TILL, BY_HAND, FAN_OUT)),
+        Delivery.priority.in_(_PRIORITIES),
         Delivery.due_at <= now,
         or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now),
     )

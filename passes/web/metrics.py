@@ -114,7 +114,7 @@ class _Outbox(Collector):
                 oldest.add_metric([depth.courier, depth.state], max(waits_s, 0.0))
         paused = GaugeMetricFamily(
             "passmint_outbox_paused",
-            "Queues whose provider refuses everything.",
+            "Queues whose provider takes nothing now.",
             labels=["courier", "queue"],
         )
         for courier, queue in self._backlog.paused:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from certs.report import CertificateRow, report
 from passes.errors import NotFound, Unauthorized
 from passes.services.alarms import outbox_alarms
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.schema import StaleSchema, require_current
 from passes.web import metrics
 from passes.web.parts import Parts, parts
@@ -100,7 +100,7 @@ def _alarms(here: Parts) -> list[str]:
 def _backlog(here: Parts) -> metrics.Backlog | None:
     try:
         with here.database.reading() as session:
-            standing = outbox.pauses(session, here.now())
+            standing = pauses.standing(session, here.now())
             paused = [(pause.courier, pause.queue) for pause in standing]
             return metrics.Backlog(outbox.depths(session), paused)
     except SQLAlchemyError:

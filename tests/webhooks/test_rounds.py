@@ -18,7 +18,7 @@ from passes.store.versions import newest_version
 from tests.conftest import Service
 from tests.passes.web.answers import problem
 from tests.webhooks.living import BUDGET, WINDOW, ScriptedCourier, Shop
-from webhooks.booking import GIVE_UP_AFTER, PAUSE
+from webhooks.booking import GIVE_UP_AFTER, GIVE_UP_TRIES, PAUSE
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused, Slower
 from webhooks.desks import AppleDesk
@@ -295,11 +295,18 @@ def test_a_line_given_up_can_be_sent_again(shop: Shop) -> None:
 def test_even_patience_ends(shop: Shop) -> None:
     rounds = shop.rounds(answering(aa=Later("busy")))
     shop.stamp(shop.member("aa"))
-    shop.clock.forward(GIVE_UP_AFTER)
-    assert rounds.step() == Counted(later=1)
-    shop.clock.forward(timedelta(minutes=1))
+    for _ in range(GIVE_UP_TRIES):
+        shop.clock.forward(GIVE_UP_AFTER / GIVE_UP_TRIES)
+        assert rounds.step() == Counted(later=1)
+    shop.clock.forward(timedelta(minutes=15))
     assert rounds.step() == Counted(refused=1)
     assert [seen["last_error"] for seen in given_up(shop)] == ["busy"]
+
+
+def test_a_week_without_a_worker_is_no_reason_to_give_up(shop: Shop) -> None:
+    shop.stamp(shop.member("aa"))
+    shop.clock.forward(2 * GIVE_UP_AFTER)
+    assert shop.rounds(answering(aa=Later("busy"))).step() == Counted(later=1)
 
 
 # --- queues that stand still ----------------------------------------------------------------------
@@ -357,6 +364,28 @@ def test_a_provider_is_given_the_time_it_asks_for(shop: Shop) -> None:
     assert shop.rounds(ScriptedCourier()).step() == Counted(delivered=1)
 
 
+def test_what_was_asked_for_is_not_forgotten_over_an_earlier_success(shop: Shop) -> None:
+    courier = HoldingCourier(lambda push: Slower("429", 600) if push.token == "bb" else Delivered())
+    rounds = shop.rounds(courier)
+    shop.stamp(shop.member("aa", "bb"))
+    assert rounds.step() == Counted(later=1)
+    courier.holds = lambda _: False
+    assert rounds.step() == Counted(delivered=1)
+    shop.clock.forward(599 * SECOND)
+    shop.stamp(shop.member("cc"))
+    assert rounds.step() == Counted()
+    assert courier.seen == ["bb", "aa"]
+
+
+def test_all_of_a_queue_that_stands_still_waits_with_its_first_rows(shop: Shop) -> None:
+    shop.stamp(shop.member(*(f"a{number}" for number in range(9))))
+    halted = ScriptedCourier(lambda _: Halted("renew the certificate"))
+    rounds = shop.rounds(halted, batch=1)
+    assert rounds.step() == Counted(halted=1)
+    assert rounds.step() == Counted()
+    assert rounds.step() is None
+
+
 def test_lines_of_a_queue_that_stands_still_are_looked_at_once(shop: Shop) -> None:
     member = shop.member("aa")
     shop.stamp(member)
@@ -401,6 +430,22 @@ def test_a_push_without_answer_holds_up_no_other(shop: Shop) -> None:
     assert shop.rows() == []
 
 
+def test_a_provider_slower_than_the_lease_is_told_once(shop: Shop) -> None:
+    """The answers come one by one, and the last long after the first lease would have ended."""
+    courier = HoldingCourier(holds=lambda _: True)
+    rounds = shop.rounds(courier, lease=timedelta(seconds=60))
+    tokens = [f"a{number}" for number in range(9)]
+    shop.stamp(shop.member(*tokens))
+    rounds.step()
+    for number in range(9):
+        shop.clock.forward(20 * SECOND)
+        answered = set(tokens[: number + 1])
+        courier.holds = lambda push, answered=answered: push.token not in answered
+        rounds.step()
+    assert courier.seen == tokens
+    assert shop.rows() == []
+
+
 def test_what_was_sent_is_settled_before_the_end(shop: Shop) -> None:
     courier = HoldingCourier()
     rounds = shop.rounds(courier)
@@ -411,8 +456,7 @@ def test_what_was_sent_is_settled_before_the_end(shop: Shop) -> None:
     assert shop.rows() == []
 
 
-def test_an_answer_to_an_old_claim_does_not_settle_a_new_one(shop: Shop) -> None:
-    """The worker slept for longer than its own lease, and claims its line once more."""
+def test_a_worker_that_slept_keeps_what_nobody_took(shop: Shop) -> None:
     courier = HoldingCourier()
     rounds = shop.rounds(courier)
     member = shop.member("aa")
@@ -420,13 +464,26 @@ def test_an_answer_to_an_old_claim_does_not_settle_a_new_one(shop: Shop) -> None
     rounds.step()
     shop.clock.forward(timedelta(seconds=61))
     shop.stamp(member)
-    rounds.step()
-    _old, new = courier.waiting
-    courier.holds = lambda push: push is new
-    assert rounds.step() == Counted(delivered=1)
-    assert len(shop.rows()) == 1
+    assert rounds.step() == Counted()
     courier.holds = lambda _: False
-    rounds.step()
+    assert rounds.step() == Counted(delivered=1)
+    assert rounds.step() == Counted(delivered=1)  # the second stamp
+    assert shop.rows() == []
+
+
+def test_an_answer_to_a_lost_claim_settles_nothing(shop: Shop) -> None:
+    """The worker slept longer than its lease, another took over and has no answer yet."""
+    sleeper, heir = HoldingCourier(), HoldingCourier()
+    late, quick = shop.rounds(sleeper), shop.rounds(heir)
+    shop.stamp(shop.member("aa"))
+    late.step()
+    shop.clock.forward(timedelta(seconds=61))
+    quick.step()
+    sleeper.holds = lambda _: False
+    late.step()
+    assert len(shop.rows()) == 1
+    heir.holds = lambda _: False
+    quick.step()
     assert shop.rows() == []
 
 

@@ -28,7 +28,7 @@ MAX_IN_FLIGHT = 200
 
 _TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){1,100}")  # Apple: of variable length, do not assume one
 _AT_ONCE = 50  # pushes started before they are sent, so that APNs works while we prepare the next
-_QUIET_S = 0.05  # without an answer, then the caller may have something new
+_MOMENT_S = 0.05
 _CATCH_UP_S = 0.05  # of the pace, after waiting a little too long
 _WEEK_S = 7 * 86_400.0  # APNs keeps a push for a phone that is off; it stores 30 days at most
 
@@ -70,22 +70,21 @@ class Apns:
     def deliver(self, pushes: Sequence[Push]) -> Iterator[tuple[Push, Outcome]]:
         """Outcomes of these pushes and of earlier ones, as the answers arrive.
 
-        Ends when every push had its outcome, or when nothing was heard for a moment: a push that
-        APNs does not answer holds up no other. What is `under_way` then has its outcome in a later
-        call, after about twice `timeout_s` at the latest. Between two outcomes nothing is received,
-        so the caller should not dwell. Left early, no outcome of what is under way ever comes.
+        Ends when every push had its outcome, or a moment after the last one that has room was sent:
+        the caller may have something new, and a push that APNs does not answer holds up no other.
+        What is `under_way` then has its outcome in a later call. Between two outcomes nothing is
+        received, so the caller should not dwell. Left early, no outcome of it ever comes.
         """
         try:
             yield from self._hand_out(pushes)
-            heard_at = time.monotonic()
+            fed_at = time.monotonic()
             while lines := self._busy_lines():
-                self._feed(lines)
+                if self._feed(lines):
+                    fed_at = time.monotonic()
                 self._wait(lines)
                 for line in lines:
-                    for settled in line.drive():
-                        yield settled
-                        heard_at = time.monotonic()
-                if time.monotonic() - heard_at > _QUIET_S and not _any_room(lines):
+                    yield from line.drive()
+                if time.monotonic() - fed_at > _MOMENT_S and not _any_room(lines):
                     return
         except BaseException:
             for line in self._lines.values():
@@ -133,18 +132,20 @@ class Apns:
         self._lines[topic] = Line(identity, self._terms)
         return self._lines[topic]
 
-    def _feed(self, lines: Sequence[Line]) -> None:
+    def _feed(self, lines: Sequence[Line]) -> int:
         """Start some of what has room, evenly shared among the lines, as the pace allows."""
         ready = [line for line in lines if line.has_room]
         most = self._pace.room()
         if ready and most:
             share = min(max(most // len(ready), 1), _AT_ONCE)
-            for line in ready[:most]:
-                self._pace.use(line.start(share))
+            started = sum(line.start(share) for line in ready[:most])
+            self._pace.use(started)
+            return started
+        return 0
 
     def _wait(self, lines: Sequence[Line]) -> None:
         """Until something arrives, a timer of libcurl ends, or the pace allows the next push."""
-        wait_s = min(_QUIET_S, *(line.patience_s() for line in lines))
+        wait_s = min(_MOMENT_S, *(line.patience_s() for line in lines))
         if _any_room(lines):
             wait_s = min(wait_s, self._pace.wait_s())
         readable, writable, exceptional = _sockets(lines)

@@ -42,7 +42,7 @@ class Delivery(Base):
 
 
 class QueuePause(Base):
-    """A queue whose provider refuses everything until somebody mends what `why` names."""
+    """A queue that stands still until a time: `why` its provider takes nothing, and since when."""
 
     __tablename__ = "queue_pauses"
 

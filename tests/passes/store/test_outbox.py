@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.database import Database
 from passes.store.outbox import (
     APNS,
@@ -174,28 +174,35 @@ def test_a_line_renewed_while_it_is_told_stays_leased(box: Box) -> None:
 def test_which_queues_stand_still_is_told_by_courier(box: Box) -> None:
     until = NOW + timedelta(minutes=5)
     with box.writing() as session:
-        outbox.pause(session, APNS, QUEUE, "certificate", NOW, until)
-        outbox.pause(session, "another", OTHER_QUEUE, "noise", NOW, until)
+        pauses.pause(session, APNS, QUEUE, "certificate", NOW, until)
+        pauses.pause(session, "another", OTHER_QUEUE, "noise", NOW, until)
     with box.database.reading() as session:
-        assert [pause.queue for pause in outbox.pauses(session, NOW, APNS)] == [QUEUE]
-        assert len(outbox.pauses(session, NOW)) == 2
-        assert outbox.pauses(session, until) == []
+        assert [pause.queue for pause in pauses.standing(session, NOW, APNS)] == [QUEUE]
+        assert len(pauses.standing(session, NOW)) == 2
+        assert pauses.standing(session, until) == []
 
 
 def test_pausing_again_keeps_since_when_and_resuming_ends_it(box: Box) -> None:
     box.enqueue(A)
     with box.writing() as session:
-        outbox.pause(session, APNS, QUEUE, "first", NOW, NOW + timedelta(minutes=5))
+        pauses.pause(session, APNS, QUEUE, "first", NOW, NOW + timedelta(minutes=5))
         later = NOW + timedelta(minutes=4)
-        outbox.pause(session, APNS, QUEUE, "second", later, later + timedelta(minutes=5))
+        pauses.pause(session, APNS, QUEUE, "second", later, later + timedelta(minutes=5))
     with box.database.reading() as session:
-        [pause] = outbox.pauses(session, NOW + timedelta(minutes=8))
+        [pause] = pauses.standing(session, NOW + timedelta(minutes=8))
     assert (pause.why, pause.since) == ("second", NOW)
     with box.writing() as session:
-        assert outbox.trouble_since(session, APNS, QUEUE) == NOW
-        outbox.resume(session, APNS, [QUEUE])
+        pauses.pause(session, APNS, QUEUE, "third", NOW, NOW + timedelta(minutes=1))
+        pauses.forget_over(session, APNS, [QUEUE], NOW + timedelta(minutes=8))
+        assert pauses.trouble_since(session, APNS, QUEUE) == NOW  # it waits as long as ever
+        pauses.forget_over(session, APNS, [QUEUE], NOW + timedelta(minutes=9))
+        assert pauses.trouble_since(session, APNS, QUEUE) is None
+        pauses.pause(session, APNS, QUEUE, "fourth", NOW, NOW + timedelta(minutes=1))
     with box.writing() as session:
-        assert outbox.trouble_since(session, APNS, QUEUE) is None
+        assert pauses.trouble_since(session, APNS, QUEUE) == NOW
+        pauses.resume(session, APNS, [QUEUE])
+    with box.writing() as session:
+        assert pauses.trouble_since(session, APNS, QUEUE) is None
 
 
 # --- settle ---------------------------------------------------------------------------------------
@@ -305,6 +312,43 @@ def test_an_attempt_that_was_not_made_does_not_count(box: Box, *, renewed: bool)
     assert len(box.claim("own_2")) == 1
 
 
+def test_what_waits_by_our_own_wish_is_not_overdue(box: Box) -> None:
+    box.enqueue(A, B, C)
+    untried, retried = box.claim(limit=2)
+    later = NOW + timedelta(hours=1)
+    with box.writing() as session:
+        outbox.send_back(session, "own_1", [Retry(untried.id, later, "budget")])
+        outbox.postpone(session, "own_1", [Retry(retried.id, later, "busy")])
+    with box.database.reading() as session:
+        now = NOW + timedelta(minutes=6)
+        found = {depth.courier: depth for depth in outbox.overdue(session, now, now)}
+        assert (found[APNS].rows, found[APNS].oldest) == (2, NOW)
+        assert outbox.overdue(session, NOW, now) == []
+
+
+def test_a_queue_is_held_back_with_a_few_rows_at_a_time(box: Box) -> None:
+    box.enqueue(*PHONES)
+    [leased] = box.claim(limit=1)
+    until = NOW + timedelta(minutes=5)
+    with box.writing() as session:
+        outbox.hold_back(session, APNS, QUEUE, until, "certificate", 5)
+    held = [row for row in box.rows.values() if row.due_at == until]
+    assert [row.queue for row in held] == [QUEUE] * 5
+    assert leased.target not in {row.target for row in held}
+    with box.writing() as session:
+        outbox.hold_back(session, APNS, QUEUE, until, "certificate", 99)
+    assert {row.queue for row in box.claim("own_2")} == {OTHER_QUEUE}
+
+
+def test_a_longer_lease_is_given_to_whoever_holds_it(box: Box) -> None:
+    box.enqueue(A, B)
+    box.claim(limit=1)
+    box.claim("own_2")
+    with box.writing() as session:
+        outbox.prolong(session, ["own_1"], NOW + 3 * LEASE)
+    assert targets(box.claim("own_3", now=NOW + 2 * LEASE)) == [B]
+
+
 # --- doubt ----------------------------------------------------------------------------------------
 
 
@@ -404,7 +448,7 @@ def test_a_clock_set_back_leaves_nothing_waiting_for_a_far_future(box: Box) -> N
     put_off, leased = box.claim()
     with box.writing() as session:
         outbox.postpone(session, "own_1", [Retry(put_off.id, NOW + wait, "busy", held=True)])
-        outbox.pause(session, APNS, QUEUE, "certificate", NOW, NOW + wait)
+        pauses.pause(session, APNS, QUEUE, "certificate", NOW, NOW + wait)
     for hours, due in ((0, []), (-1, [A, B])):
         now = NOW + timedelta(hours=hours)
         with box.writing() as session:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from passes.services import google_sync
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.tables import Delivery, GoogleNotice, Pass
 from tests.conftest import PUBLIC_URL, Door, Service
 
@@ -168,12 +168,12 @@ def test_a_queue_that_stands_still_is_told_at_once(tap: Tap) -> None:
     now = tap.service.parts.now()
     with tap.service.parts.database.writing() as session:
         until = now + timedelta(minutes=5)
-        outbox.pause(session, google_sync.GOOGLE, google_sync.GOOGLE, "not invited", now, until)
+        pauses.pause(session, google_sync.GOOGLE, google_sync.GOOGLE, "not invited", now, until)
     answer = tap()
     assert (title(answer), answer.headers["Refresh"]) == ("Google is slow just now", "10")
     assert tap.at_google["error"] == "not invited"
     with tap.service.parts.database.writing() as session:
-        outbox.resume(session, google_sync.GOOGLE, {google_sync.GOOGLE})
+        pauses.resume(session, google_sync.GOOGLE, {google_sync.GOOGLE})
     assert title(tap()) == "One moment, please"
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 
-from passes.store import outbox
+from passes.store import outbox, pauses
 from passes.store.tables import Delivery, Device
 from passes.web.parts import Parts
 from tests.conftest import Clock, serve
@@ -77,7 +77,7 @@ def test_a_queue_that_stands_still_is_a_figure_and_an_alarm(
 ) -> None:
     with parts.database.writing() as session:
         until = clock() + timedelta(minutes=5)
-        outbox.pause(session, outbox.APNS, QUEUE, "renew the certificate", clock(), until)
+        pauses.pause(session, outbox.APNS, QUEUE, "renew the certificate", clock(), until)
     paused = f'passmint_outbox_paused{{courier="apns",queue="{QUEUE}"}}'
     assert figures(watched)[paused] == 1
     [alarm] = [line for line in warnings(watched) if "stands still" in line]
