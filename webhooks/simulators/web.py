@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import requests
+from urllib3.exceptions import HTTPError
 
 # What real phones send; services log it.
 PASSD = "passd/1.0 CFNetwork/1568.300.101 Darwin/24.2.0"
@@ -61,7 +62,7 @@ class HttpWeb:
                 stream=True,
             ) as response:
                 content = response.raw.read(_MAX_BODY, decode_content=True)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(f"No answer from {url}: {type(error).__name__}") from error
         lower = {name.lower(): value for name, value in response.headers.items()}
         return WebAnswer(response.status_code, lower, content)

@@ -136,6 +136,7 @@ def test_a_stamp_is_a_line_of_the_ledger(till: Till, clock: Clock) -> None:
         "type": "earn",
         "stamps": 3,
         "balance_after": 3,
+        "location_id": None,
         "created_at": "",
     }
     assert document["member"]["balances"] == {"stamps": 3}
