@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from benchmarks.rounds import Row, report
 from certs.development import mint_google
 from certs.google import load_google_identity
 from passes.wallets.google import resource_id, save_link
@@ -55,6 +56,10 @@ def _rate(call: Callable[[], object]) -> float:
     return CALLS / (time.process_time() - start)
 
 
-if __name__ == "__main__":
+def main() -> None:
     raw_rate, link_rate = measure()
-    print(f"save links {link_rate:,.0f}/s, raw RSA {raw_rate:,.0f}/s: {link_rate / raw_rate:.0%}")
+    report([Row("save link", link_rate, "/CPU-s", "raw RSA-2048", link_rate / raw_rate)])
+
+
+if __name__ == "__main__":
+    main()
