@@ -25,7 +25,7 @@ from passes.store.tables import Delivery, Location, Member, Merchant, Pass, Plac
 
 PASSES = 100_000
 SHOPS, CITIES = 200, 5
-BREATH_S = 0.15  # what the worker leaves to others between two batches
+BREATH_S = 0.05  # what the worker leaves to others between two batches
 QUIET_STAMPS = 200
 
 
@@ -109,7 +109,7 @@ def relocate(database: Database, pause: Callable[[], None] = lambda: None) -> tu
     while True:
         start = time.thread_time()
         with database.writing() as session:
-            batch = relocations.work_one_batch(session, now())
+            batch = relocations.work_one_batch(session, now(), database.batch)
         spent += time.thread_time() - start
         if batch is None:
             return spent, changed

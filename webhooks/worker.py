@@ -19,7 +19,7 @@ from webhooks.terms import Clock, Terms
 _IDLE_S = 0.05
 _FAN_OUT_IDLE_S = 0.2
 _GLANCE_S = 0.05
-_BREATH_S = 0.15  # between two batches of a fan-out, for stamps that wait for SQLite's one lock
+_BREATH_S = 0.05  # between two batches of long work, for stamps that wait for SQLite's one lock
 _TROUBLE_S = 1.0
 _HOUSEKEEPING_S = 60.0
 _DAY_S, _HOUR_S = 86_400.0, 3_600.0
@@ -131,14 +131,16 @@ class Worker:
             if not fanout.is_work_left(session):
                 return False
         with self.database.writing() as session:
-            return fanout.work_one_batch(session, self.now()) is not None
+            batch = fanout.work_one_batch(session, self.now(), self.database.batch)
+        return batch is not None
 
     def _relocate(self) -> bool:
         with self.database.reading() as session:
             if not relocations.is_work_left(session):
                 return False
         with self.database.writing() as session:
-            return relocations.work_one_batch(session, self.now()) is not None
+            batch = relocations.work_one_batch(session, self.now(), self.database.batch)
+        return batch is not None
 
     def _tidy(self, _: Callable[[], bool]) -> bool:
         with self.database.writing() as session:

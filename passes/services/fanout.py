@@ -14,7 +14,7 @@ from passes.services.looks import Look, read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
-BATCH = 250  # the counter of the pass type is locked while a batch is written
+BATCH = 250  # passes
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def is_work_left(session: Session) -> bool:
     return bool(session.scalar(select(exists().select_from(FanOut))))
 
 
-def work_one_batch(session: Session, now: datetime) -> Batch | None:
+def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch | None:
     """The next passes of the oldest fan-out; None when there is nothing to do.
 
     Several workers may call it: each takes another fan-out. A crash repeats at most one batch.
@@ -60,7 +60,7 @@ def work_one_batch(session: Session, now: datetime) -> Batch | None:
         select(Pass.id)
         .where(Pass.program_id == work.program_id, Pass.id > work.after_pass_id)
         .order_by(Pass.id)
-        .limit(BATCH)
+        .limit(size)
     ).all()
     if not ids:
         session.delete(work)

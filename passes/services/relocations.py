@@ -31,7 +31,7 @@ from passes.store.outbox import FAN_OUT
 from passes.store.tables import Merchant, Pass, PlaceSet, Program, Relocation
 from passes.store.versions import mark_changed
 
-BATCH = 250  # passes; the counter of the pass type is locked while a batch is written
+BATCH = 250  # passes
 _LOOKED_AT, _TARGETS = 1_000, 100  # sets that a batch looks at, and has to replace
 _FORGOTTEN = 500  # sets that one step removes
 _KEPT_FOR = timedelta(days=30)
