@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -91,13 +92,9 @@ def enqueue(
     A row that waits already is renewed: due at once, with the smaller priority and attempts anew,
     whether it gave up or is being told at this moment. A wait that the other side asked for stays.
     """
-    chosen = targets.subquery()
-    target, queue = chosen.c[0], chosen.c[1]
     source = (
-        select(
+        targets.add_columns(
             literal(courier),
-            target,
-            queue,
             literal(1),
             literal(priority),
             literal(WAITING),
@@ -107,12 +104,12 @@ def enqueue(
             literal(False),
         )
         .where(literal(True))  # SQLite needs a WHERE before ON CONFLICT
-        .order_by(target)  # the same order everywhere, so that two changes cannot deadlock
+        .order_by(targets.selected_columns[0])  # the same everywhere: two changes cannot deadlock
     )
     columns = (
-        "courier",
         "target",
         "queue",
+        "courier",
         "version",
         "priority",
         "state",
@@ -121,24 +118,25 @@ def enqueue(
         "attempts",
         "held",
     )
-    statement = insert(Delivery).from_select(columns, source)
-    renewed = statement.on_conflict_do_update(
-        index_elements=["courier", "target"],
-        set_={
-            "version": Delivery.version + 1,
-            "queue": statement.excluded.queue,
-            "priority": case(
-                (Delivery.priority < statement.excluded.priority, Delivery.priority),
-                else_=statement.excluded.priority,
-            ),
-            "state": WAITING,
-            "due_at": case((Delivery.held, Delivery.due_at), else_=AT_ONCE),
-            "waiting_since": case(
-                (Delivery.waiting_since < now, Delivery.waiting_since),
-                else_=statement.excluded.waiting_since,
-            ),
-            "attempts": 0,
-        },
+    newer = literal_column("excluded.priority", Delivery.priority.type)
+    renewed = (
+        insert(Delivery)
+        .from_select(columns, source)
+        .on_conflict_do_update(
+            index_elements=["courier", "target"],
+            set_={
+                "version": Delivery.version + 1,
+                "queue": literal_column("excluded.queue"),
+                "priority": case((Delivery.priority < newer, Delivery.priority), else_=newer),
+                "state": WAITING,
+                "due_at": case((Delivery.held, Delivery.due_at), else_=AT_ONCE),
+                "waiting_since": case(
+                    (Delivery.waiting_since < now, Delivery.waiting_since),
+                    else_=literal_column("excluded.waiting_since"),
+                ),
+                "attempts": 0,
+            },
+        )
     )
     outcome = session.execute(renewed, execution_options={"preserve_rowcount": True})
     assert isinstance(outcome, CursorResult)  # noqa: S101  # what an INSERT gives
