@@ -21,6 +21,7 @@ from passes.store.database import Database
 from passes.store.rate import take
 from passes.store.schema import StaleSchema, require_current
 from passes.web.application import create_app
+from passes.web.artwork import draw
 from passes.web.logs import configure_logs
 from passes.web.parts import Parts
 from webhooks import apple_devices, google_callbacks
@@ -104,7 +105,9 @@ def compose_worker() -> Worker:
 def _google_rounds(
     parts: Parts, identity: GoogleIdentity, courier: GoogleRest, terms: Terms
 ) -> Round:
-    desk = GoogleDesk(courier, identity, parts.settings.public_url, parts.looks)
+    desk = GoogleDesk(
+        courier, identity, parts.settings.public_url, parts.looks, partial(draw, parts)
+    )
     terms = replace(terms, batch=_GOOGLE_BATCH, doubt=_GOOGLE_DOUBT)
     return Rounds(parts.database, desk, now, terms)
 

@@ -89,7 +89,9 @@ def _rounds(database: Database) -> Iterator[Rounds]:  # type: ignore[type-arg]
                 return take(session, "google", RATE_PER_S, BURST, now(), turns)
 
         courier = GoogleRest(account, api_url=url, now=now, reserve=reserve)
-        desk = GoogleDesk(courier, identity, "https://cards.example", LookBook())
+        desk = GoogleDesk(
+            courier, identity, "https://cards.example", LookBook(), draw=lambda _: None
+        )
         rounds = Rounds(database, desk, now, Terms(batch=BATCH))
         yield rounds
         rounds.close()

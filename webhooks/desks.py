@@ -44,11 +44,15 @@ class Courier(Protocol[N]):
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[N]):
-    """What becomes of claimed rows before anybody is told."""
+    """What becomes of claimed rows before anybody is told.
+
+    `too_early` wait for somebody else, `unready` for what the desk itself has to make first.
+    """
 
     notices: tuple[N, ...]
     pointless: tuple[int, ...]
     too_early: tuple[Retry, ...]
+    unready: tuple[Retry, ...] = ()
 
 
 class Desk(Protocol[N]):
@@ -59,6 +63,9 @@ class Desk(Protocol[N]):
 
     def prepare(self, session: Session, rows: Sequence[Claimed], now: datetime) -> Prepared[N]:
         """The notices for these rows."""
+
+    def make_missing(self) -> None:
+        """Makes what rows were not ready for, outside any transaction; may take seconds."""
 
     def book_delivered(self, session: Session, notices: Sequence[N], now: datetime) -> None:
         """What else is to be written down when notices were taken."""
@@ -113,6 +120,9 @@ class AppleDesk:
                 too_early.append(Retry(row.id, free, "waits for the phone's push budget"))
         pointless = tuple(row.id for row in rows if row.target not in phones)
         return Prepared(tuple(notices), pointless, tuple(too_early))
+
+    def make_missing(self) -> None:
+        """An empty push needs nothing."""
 
     def book_delivered(self, session: Session, notices: Sequence[Push], now: datetime) -> None:
         over = or_(Device.budget_from.is_(None), Device.budget_from <= now - self._window)

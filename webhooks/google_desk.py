@@ -1,6 +1,6 @@
 """Google's desk: rows become the full desired state of classes and objects at Google."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,10 +29,11 @@ from passes.wallets import google
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
 from webhooks.couriers.google_rest import Upsert
 from webhooks.desks import Courier, Prepared
+from webhooks.retry import wait_s
 
 Pictures = Mapping[tuple[str, int], str]  # SHA-256 by kind and stamps
 
-_SOON = timedelta(seconds=1)
+_DRAWN_AGAIN_S = 60.0  # at the latest, what could not be drawn
 _CALLBACK = "/google/callback"
 # What a class or an object may lack.
 _CLASS_FIELDS = (
@@ -61,7 +62,10 @@ class Telling(Upsert):
 
 
 class GoogleDesk:
-    """Classes of programs and objects of passes; an object waits until its class is there."""
+    """Classes of programs and objects of passes; an object waits until its class is there.
+
+    `draw` draws and stores a program's pictures, when the edge that changed its look did not.
+    """
 
     name = google_sync.GOOGLE
 
@@ -71,17 +75,20 @@ class GoogleDesk:
         identity: GoogleIdentity,
         public_url: str,
         looks: LookBook,
+        draw: Callable[[str], object],
     ) -> None:
         self.courier = courier
         self._issuer_id = identity.issuer_id
         self._public_url = public_url
         self._looks = looks
+        self._draw = draw
+        self._undrawn: set[str] = set()  # programs
 
     def prepare(
         self, session: Session, rows: Sequence[Claimed], now: datetime
     ) -> Prepared[Telling]:
         batch = self._read(session, rows, now)
-        notices, pointless, too_early = [], [], []
+        notices, pointless, too_early, unready = [], [], [], []
         for row in rows:
             is_object = row.target.startswith(google_sync.OBJECT)
             try:
@@ -89,8 +96,17 @@ class GoogleDesk:
             except NotFound:
                 pointless.append(row.id)
             except _NotYet as reason:
-                too_early.append(Retry(row.id, reason.until or now + _SOON, str(reason)))
-        return Prepared(tuple(notices), tuple(pointless), tuple(too_early))
+                too_early.append(Retry(row.id, reason.until, str(reason)))
+            except _Undrawn as reason:
+                self._undrawn.add(reason.program_id)
+                wait = timedelta(seconds=wait_s(row.attempts, None, _DRAWN_AGAIN_S, max))
+                unready.append(Retry(row.id, now + wait, str(reason)))
+        return Prepared(tuple(notices), tuple(pointless), tuple(too_early), tuple(unready))
+
+    def make_missing(self) -> None:
+        """Pictures; rows wait longer and longer where they cannot be drawn, with their reason."""
+        while self._undrawn:
+            self._draw(self._undrawn.pop())
 
     def book_delivered(self, session: Session, notices: Sequence[Telling], now: datetime) -> None:
         objects = [one for one in notices if one.kind == "loyaltyObject"]
@@ -127,7 +143,7 @@ class GoogleDesk:
         program_id = _name(row)
         look = read_look(session, program_id)
         places = shared_places(session, program_id)
-        facts = self._class_facts(look, _drawn(google_pictures(session, look)), places)
+        facts = self._class_facts(look, _drawn(look, google_pictures(session, look)), places)
         body = _whole(_CLASS_FIELDS, google.class_json(facts))
         return Telling(
             row.id, "loyaltyClass", self._id(program_id), body, notify=False, target=row.target
@@ -141,7 +157,10 @@ class GoogleDesk:
         if pass_id in batch.waits:
             raise _NotYet("waits for the program's class", batch.waits[pass_id])
         face = batch.faces[pass_id]
-        facts = self._object_facts(card, face, _drawn(batch.pictures[card.look.version]))
+        pictures = batch.pictures[card.look.version]
+        if not face.voided:  # what is withdrawn waits for no picture
+            _drawn(card.look, pictures)
+        facts = self._object_facts(card, face, pictures)
         return Telling(
             row.id,
             "loyaltyObject",
@@ -172,7 +191,7 @@ class GoogleDesk:
 
     def _object_facts(self, card: Card, face: PassFace, pictures: Pictures) -> GoogleObjectFacts:
         look, grid = card.look, face.stamp_card
-        hero = pictures[HERO, grid.filled] if grid else None  # else the class shows it
+        hero = pictures.get((HERO, grid.filled)) if grid else None  # else the class shows it
         return GoogleObjectFacts(
             object_id=self._id(card.pass_id),
             class_id=self._id(look.version.program_id),
@@ -204,9 +223,9 @@ def _name(one: Claimed | Telling) -> str:
     return one.target.partition(":")[2]
 
 
-def _drawn(pictures: Pictures) -> Pictures:
+def _drawn(look: Look, pictures: Pictures) -> Pictures:
     if not pictures:
-        raise _NotYet("waits for the program's pictures to be drawn")
+        raise _Undrawn(look.version.program_id)
     return pictures
 
 
@@ -216,8 +235,16 @@ def _whole(fields: Sequence[str], body: Mapping[str, object]) -> dict[str, objec
 
 
 class _NotYet(Exception):
-    """Something this row needs is on its way; `until` is when to look again, None for soon."""
+    """Something this row needs is on its way; `until` is when to look again."""
 
-    def __init__(self, why: str, until: datetime | None = None) -> None:
+    def __init__(self, why: str, until: datetime) -> None:
         super().__init__(why)
         self.until = until
+
+
+class _Undrawn(Exception):
+    """The pictures of a program's look are not there yet."""
+
+    def __init__(self, program_id: str) -> None:
+        super().__init__("waits for the program's pictures to be drawn")
+        self.program_id = program_id

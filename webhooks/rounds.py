@@ -101,7 +101,9 @@ class Rounds(Generic[N]):
         notices = self._claim()
         if notices is None and not self._awaited:
             return None
-        return self._tell(notices or ())
+        counted = self._tell(notices or ())
+        self.desk.make_missing()
+        return counted
 
     def _claim(self) -> Sequence[N] | None:
         """The notices of the next rows; None when nothing is due or enough is under way."""
@@ -120,6 +122,7 @@ class Rounds(Generic[N]):
             prepared = self.desk.prepare(session, moving, now)
             outbox.drop(session, owner, prepared.pointless)
             outbox.send_back(session, owner, prepared.too_early)
+            outbox.postpone(session, owner, prepared.unready)
         self._leases[owner] = now + terms.lease
         claimed = {row.id: row for row in moving}
         for notice in prepared.notices:

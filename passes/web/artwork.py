@@ -9,7 +9,7 @@ from passes.services.looks import (
     keep_google_pictures,
     read_look,
 )
-from passes.services.programs import ACTIVE, PAUSED
+from passes.services.programs import DRAFT
 from passes.store.tables import Program
 from passes.web.parts import Parts
 
@@ -17,10 +17,10 @@ _one_at_a_time = Lock()  # drawing takes the processor; many visitors of a new l
 
 
 def redraw(here: Parts, program_id: str) -> None:
-    """Draws and stores the pictures of a program whose cards are out, if its look is a new one."""
+    """Draws and stores the pictures of a program that was ever open, if its look is a new one."""
     with here.database.reading() as session:
-        is_out = session.get_one(Program, program_id).status in {ACTIVE, PAUSED}
-    if is_out:
+        is_draft = session.get_one(Program, program_id).status == DRAFT
+    if not is_draft:
         draw(here, program_id)
 
 

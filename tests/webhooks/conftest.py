@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
+from passes.web.artwork import draw
 from passes.web.parts import Parts
 from tests.conftest import PUBLIC_URL, serve
 from tests.webhooks.google_world import DOUBT, PREFIX, World, check_bodies
@@ -62,9 +64,12 @@ def world(
     )
     identity = parts.google
     assert isinstance(identity, GoogleIdentity)
+    draw_here = partial(draw, parts)
     with ExitStack() as stack:
 
-        def make_rounds(timeout_s: float = 10.0) -> Rounds[Telling]:
+        def make_rounds(
+            timeout_s: float = 10.0, draw: Callable[[str], object] = draw_here
+        ) -> Rounds[Telling]:
             """As in a worker of its own; our own back-off takes no time."""
             courier = GoogleRest(
                 key_file,
@@ -74,7 +79,7 @@ def world(
                 timeout_s=timeout_s,
             )
             stack.enter_context(closing(courier))
-            desk = GoogleDesk(courier, identity, PUBLIC_URL, parts.looks)
+            desk = GoogleDesk(courier, identity, PUBLIC_URL, parts.looks, draw)
             terms = Terms(batch=20, doubt=DOUBT)
             return Rounds(parts.database, desk, parts.now, terms, uniform=lambda least, _: least)
 

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 from passes.services import google_sync
 from passes.services.drafts import MemberDraft
 from passes.services.enrollment import enrol
-from passes.services.fanout import work_one_batch
-from passes.store.tables import Delivery, Program, QueuePause
+from passes.services.fanout import telling, work_one_batch
+from passes.store.tables import Delivery, Program, QueuePause, Template
 from passes.wallets.google_rules import Kind, faults
 from tests.conftest import Clock, Door, Service
 from webhooks.google_desk import Telling
@@ -146,6 +146,11 @@ class World:
                 )
         return [card.id for card in cards]
 
+    def trouble(self, member: dict[str, Any]) -> str | None:
+        """Why the object has to wait, as the holder's page is told."""
+        with self.service.parts.database.reading() as session:
+            return google_sync.standing(session, member["pass"]["id"]).trouble
+
     def are_current(self, pass_ids: Sequence[str]) -> bool:
         with self.service.parts.database.reading() as session:
             return all(google_sync.standing(session, one).is_current for one in pass_ids)
@@ -155,6 +160,19 @@ class World:
         look = template or {"colors": {"background": "#7a1f3d"}}
         answer = self.door.patch(f"/templates/{self.program['template_id']}", look)
         assert answer.status_code == 200, answer.text
+        self.fan_out()
+
+    def restyle_and_die(self) -> None:
+        """The same, by a process that ends between its commit and the drawing of the pictures."""
+        with (
+            self.service.parts.database.writing() as session,
+            telling(session, [self.program["id"]], self.clock()),
+        ):
+            session.get_one(Template, self.program["template_id"]).background = "#7a1f3d"
+        self.fan_out()
+
+    def fan_out(self) -> None:
+        """All changes of many passes, to their end."""
         while True:
             with self.service.parts.database.writing() as session:
                 if work_one_batch(session, self.clock()) is None:

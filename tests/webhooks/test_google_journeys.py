@@ -181,6 +181,55 @@ def test_of_an_erased_member_google_keeps_nothing(world: World, is_held: bool) -
     assert world.rows() == []
 
 
+@pytest.mark.parametrize("is_redrawn", [True, False])
+def test_of_a_member_of_an_archived_program_google_keeps_nothing_either(
+    world: World, *, is_redrawn: bool
+) -> None:
+    member = world.saved(person={"first_name": "Zofie", "last_name": "Unique"})
+    assert world.door.post(f"/programs/{world.program['id']}/archive").status_code == 200
+    if is_redrawn:
+        world.restyle()
+    else:
+        world.restyle_and_die()
+    assert world.door.post(f"/members/{member['id']}/erase").status_code == 200
+    world.work()
+    after = world.object(member).document
+    assert after["state"] == "INACTIVE"
+    assert "Unique" not in json.dumps(after)
+    assert ("heroImage" in after) is is_redrawn  # what is withdrawn waits for no picture
+    assert world.rows() == []
+
+
+def test_a_look_whose_pictures_nobody_drew_is_drawn_by_the_worker(world: World) -> None:
+    members = [world.saved() for _ in range(2)]
+    before = [world.object(member).document["heroImage"] for member in members]
+    world.restyle_and_die()
+    world.work()
+    assert [world.object(member).document["heroImage"] for member in members] != before
+    assert [world.at_google(member)["sync"] for member in members] == ["synced"] * 2
+    assert world.rows() == []
+
+
+def test_what_waits_for_pictures_that_cannot_be_drawn_says_so_and_tries_less_and_less(
+    world: World,
+) -> None:
+    member = world.saved()
+    world.restyle_and_die()
+    rounds = world.make_rounds(draw=lambda _: None)
+    tries = 0
+    for _ in range(60):
+        tries += rounds.step() is not None
+        world.clock.forward(timedelta(seconds=1))
+    assert 5 <= tries <= 8
+    assert {row.attempts for row in world.rows()} == {6}
+    assert "pictures" in str(world.trouble(member))
+    for _ in range(2):  # the worker draws, then it tells
+        world.clock.forward(timedelta(minutes=1))
+        world.work()
+    assert world.at_google(member)["sync"] == "synced"
+    assert world.rows() == []
+
+
 def test_a_new_look_is_one_patch_of_the_class_and_the_objects_follow(world: World) -> None:
     member = world.saved()
     unsaved = world.member()
