@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,16 @@ class Processes:
             victim.kill()
         for _ in victims:
             self.kill_worker()
+
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """All are killed; after the block there are as many as before."""
+        number = len(self.workers)
+        while self.workers:
+            _kill(self.workers.pop())
+        yield
+        for _ in range(number):
+            self.start_worker()
 
     def start_web(self, port: int) -> None:
         """gunicorn with as many web processes as the service has by itself, until it answers."""

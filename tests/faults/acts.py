@@ -6,10 +6,11 @@ goes wrong (see troubles).
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.faults.invariants import report
+from tests.faults.shops import somewhere, text_of
 from tests.faults.tills import Tap
 from tests.faults.world import World
 
@@ -37,9 +38,10 @@ class Plan:
 
 
 def perform(world: World, plan: Plan, seed: int) -> None:
-    """Everything that is planned; what APNs does wrong ends with it."""
+    """Everything that is planned, in a shop at rest; what APNs does wrong ends with it."""
     dice = Random(seed)  # noqa: S311  # no secret
     world.timeline.note(f"seed {seed}")
+    world.chain.settle()
     try:
         for act in [*plan.drawn(dice), *plan.finale]:
             act(world, dice)
@@ -52,7 +54,8 @@ def perform(world: World, plan: Plan, seed: int) -> None:
 def stamp(world: World, dice: Random) -> None:
     """Somebody's card; now and then the key is pressed twice, or the line to the till breaks."""
     tap = dice.choices([Tap.ONCE, Tap.TWICE, Tap.BROKEN], (6, 3, 1))[0]
-    world.tills.stamp(dice.choice(world.cards).member_id, tap)
+    shop_id = dice.choice(world.chain.open_ids)
+    world.tills.stamp(dice.choice(world.cards).member_id, shop_id, tap)
     time.sleep(dice.uniform(0, _LONGEST_PAUSE_S))
 
 
@@ -63,9 +66,59 @@ def change_the_look(world: World, dice: Random) -> None:
     world.change_look(colour)
 
 
-def rush(world: World, _: Random) -> None:
+def move_a_shop(world: World, dice: Random) -> None:
+    """To anywhere in the country."""
+    shop_id = dice.choice(world.chain.open_ids)
+    world.timeline.note(f"shop {shop_id} moves")
+    _move(world, shop_id, somewhere(dice))
+
+
+def retext_a_shop(world: World, dice: Random) -> None:
+    """It says something else nearby."""
+    shop_id = dice.choice(world.chain.open_ids)
+    world.timeline.note(f"shop {shop_id} says something else")
+    shop = world.chain.shops[shop_id]
+    world.chain.change(shop_id, replace(shop, text=_new_text(dice)))
+
+
+def open_or_close_a_shop(world: World, dice: Random) -> None:
+    """Nobody is stamped there at that moment: they would be turned away."""
+    shop_id, shop = dice.choice(list(world.chain.shops.items()))
+    world.timeline.note(f"shop {shop_id} {'closes' if shop.active else 'opens'}")
+    world.tills.wait()
+    world.chain.change(shop_id, replace(shop, active=not shop.active))
+
+
+def move_a_shop_and_back(world: World, dice: Random) -> None:
+    """An edit and its undo."""
+    shop_id = dice.choice(world.chain.open_ids)
+    world.timeline.note(f"shop {shop_id} moves and comes back")
+    before = world.chain.shops[shop_id].point
+    _move(world, shop_id, somewhere(dice))
+    _move(world, shop_id, (before.latitude, before.longitude))
+
+
+def retext_all(world: World, dice: Random) -> None:
+    """Every shop says something else, by one file."""
+    world.timeline.note("all shops say something else")
+    text = _new_text(dice)
+    shops = {one: replace(shop, text=text) for one, shop in world.chain.shops.items()}
+    world.chain.change_all(shops)
+
+
+def rush(world: World, dice: Random) -> None:
     """Every card at the same moment, while all phones listen."""
     world.timeline.note("a rush")
     world.come_to_rest()
-    world.tills.stamp_at_once(card.member_id for card in world.cards)
+    shop_ids = world.chain.open_ids
+    world.tills.stamp_at_once((card.member_id, dice.choice(shop_ids)) for card in world.cards)
     world.tills.wait()
+
+
+def _move(world: World, shop_id: str, to: tuple[float, float]) -> None:
+    shop = world.chain.shops[shop_id]
+    world.chain.change(shop_id, replace(shop, latitude=to[0], longitude=to[1]))
+
+
+def _new_text(dice: Random) -> str:
+    return text_of(f"{dice.randrange(1_000_000)} times hello")

@@ -2,15 +2,19 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import select
 
-from passes.store.tables import Transaction
+from passes.loyalty.places import MAX_PLACES, Visit
+from passes.store.tables import Relocation, Transaction
+from tests.faults.shops import Place, Shops, shown
 from tests.faults.world import CARD_SIZE, Card, Restless, World
 from webhooks.simulators.iphone import IPhone
-from webhooks.simulators.pkpass import Package
 from webhooks.simulators.strict import AREAS, fields_of
 
 _STAMPS = "stamps"  # the key of the field that shows the balance
@@ -23,7 +27,7 @@ _NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Breach:
-    """`kind` is restless, ledger, untold, stale or bug."""
+    """`kind` is restless, ledger, shops, untold, stale, misplaced or bug."""
 
     kind: str
     text: str
@@ -36,13 +40,27 @@ def breaches(world: World) -> list[Breach]:
     except Restless:
         return list(_restless(world))
     lines = _lines(world)
-    found = [*_bugs(world), *_wrong_ledger(world, lines)]
+    found = [*_bugs(world), *_wrong_ledger(world, lines), *_wrong_shops(world)]
     for card in world.cards:
         mine = lines[card.member_id]
         for phone in card.phones:
             found += _untold(world, card, phone, mine)
-            found += _stale(world, card, phone, len(mine))
+            found += _stale(card, phone, world.look, len(mine))
+            found += _misplaced(card, phone, world.chain.shops, mine)
     return found
+
+
+def concerned(world: World) -> int:
+    """How many phones carry cards that a change of shops changed; all the plan's changes added."""
+    lines, pushes = _lines(world), 0
+    for before, after in pairwise(world.chain.told):
+        names = set[str]()
+        for card in world.cards:
+            mine = [line for line in lines[card.member_id] if line.created_at < after.at]
+            if _wanted(before.shops, mine) != _wanted(after.shops, mine):
+                names |= {phone.name for phone in card.phones}
+        pushes += len(names)
+    return pushes
 
 
 def report(world: World, found: Sequence[Breach]) -> str:
@@ -87,7 +105,11 @@ def _wrong_ledger(world: World, lines: dict[str, list[Transaction]]) -> Iterator
         line = written.get(told.key)
         if line is None:
             yield Breach("ledger", f"{told.key} was acknowledged and is lost")
-        elif (told.transaction_id, told.balance) != (line.id, line.balance_after):
+        elif (told.transaction_id, told.balance, told.shop_id) != (
+            line.id,
+            line.balance_after,
+            line.location_id,
+        ):
             yield Breach("ledger", f"{told.key} was answered {told.balance}, not {line}")
     keys = Counter(line.idempotency_key for mine in lines.values() for line in mine)
     expected = {told.key for told in world.tills.given}
@@ -100,9 +122,26 @@ def _wrong_ledger(world: World, lines: dict[str, list[Transaction]]) -> Iterator
             yield Breach("ledger", f"the balances of {member_id} are {balances}")
 
 
+def _wrong_shops(world: World) -> Iterator[Breach]:
+    """The shops are as they were told to be, and every relocation that was promised was made."""
+    listed = {
+        str(one["id"]): (one["latitude"], one["longitude"], one["relevant_text"], one["active"])
+        for one in world.chain.listed()
+    }
+    for shop_id, shop in world.chain.shops.items():
+        wanted = (shop.latitude, shop.longitude, {"en": shop.text}, shop.active)
+        if listed.get(shop_id) != wanted:
+            yield Breach("shops", f"{shop_id} is {listed.get(shop_id)}, not {wanted}")
+    with world.database.reading() as session:
+        finished = select(Relocation.id).where(Relocation.finished_at.is_not(None))
+        for lost in set(world.chain.acknowledged) - set(session.scalars(finished)):
+            yield Breach("shops", f"relocation {lost} was acknowledged and is lost")
+
+
 def _untold(world: World, card: Card, phone: IPhone, lines: list[Transaction]) -> Iterator[Breach]:
     """No push was taken by APNs since the card's last change, of which we know a moment before."""
-    changed_at = max(world.looked_at, *(line.created_at for line in lines))
+    placed_at = _placed_at(world, lines)
+    changed_at = max(world.looked_at, placed_at, *(line.created_at for line in lines))
     [service] = phone.wallet.services.values()
     pushes = world.apns.journal.pushes(service.push_token)
     if not any(push.answer == _TAKEN and push.at >= changed_at for push in pushes):
@@ -110,23 +149,54 @@ def _untold(world: World, card: Card, phone: IPhone, lines: list[Transaction]) -
         yield Breach("untold", f"{phone.name}: changed {changed_at:%H:%M:%S.%f}, last push {last}")
 
 
-def _stale(world: World, card: Card, phone: IPhone, stamps: int) -> Iterator[Breach]:
+def _placed_at(world: World, lines: list[Transaction]) -> datetime:
+    """When the shops first stood so that the card shows what it has to show now.
+
+    Not the last time: of an edit and its undo nobody has to hear.
+    """
+    wanted = _wanted(world.chain.shops, lines)
+    return next(told.at for told in world.chain.told if _wanted(told.shops, lines) == wanted)
+
+
+def _stale(card: Card, phone: IPhone, look: tuple[int, ...], stamps: int) -> Iterator[Breach]:
     """What the pass file says that the phone fetched last."""
-    package = next(
-        kept.package
+    document = _document(card, phone)
+    shown, wanted = _balance(document), (stamps - 1) % CARD_SIZE + 1 if stamps else 0
+    if shown != wanted:
+        yield Breach("stale", f"{phone.name} shows {shown} of {wanted} stamps of {card.member_id}")
+    colour = _numbers(str(document["backgroundColor"]))
+    if look and colour != look:
+        yield Breach("stale", f"{phone.name} shows {card.member_id} in {colour}, not {look}")
+
+
+def _misplaced(
+    card: Card, phone: IPhone, shops: Shops, lines: list[Transaction]
+) -> Iterator[Breach]:
+    """The places of that pass file are not those that its member's history leads to."""
+    found = _document(card, phone)["locations"]
+    places = [(one["latitude"], one["longitude"], one["relevantText"]) for one in found]
+    wanted = _wanted(shops, lines)
+    if len(places) > MAX_PLACES or set(places) != wanted:
+        which = f"not {sorted(wanted.difference(places))} but {sorted(set(places) - wanted)}"
+        yield Breach("misplaced", f"{phone.name}, {card.member_id}: {len(places)} places, {which}")
+
+
+def _wanted(shops: Shops, lines: list[Transaction]) -> frozenset[Place]:
+    visits = [Visit(line.location_id, line.created_at) for line in lines if line.location_id]
+    return shown(shops, visits, CARD_SIZE - len(lines) % CARD_SIZE)
+
+
+def _document(card: Card, phone: IPhone) -> Any:  # foreign JSON
+    """What the phone fetched last of a card."""
+    return next(
+        kept.package.document
         for kept in phone.wallet.cards.values()
         if kept.package.serial_number == card.serial_number
     )
-    shown, wanted = _balance(package), (stamps - 1) % CARD_SIZE + 1 if stamps else 0
-    if shown != wanted:
-        yield Breach("stale", f"{phone.name} shows {shown} of {wanted} stamps of {card.member_id}")
-    colour = _numbers(str(package.document["backgroundColor"]))
-    if world.look and colour != world.look:
-        yield Breach("stale", f"{phone.name} shows {card.member_id} in {colour}, not {world.look}")
 
 
-def _balance(package: Package) -> int:
-    every = (one for area in AREAS for one in fields_of(package.document, area))
+def _balance(document: Mapping[str, Any]) -> int:
+    every = (one for area in AREAS for one in fields_of(document, area))
     return next(_numbers(str(one["value"]))[0] for one in every if one["key"] == _STAMPS)
 
 

@@ -10,15 +10,27 @@ import pytest
 from certs.development import DevelopmentFiles
 from passes.store.database import Database
 from tests.conftest import database_of_its_own
-from tests.faults.acts import Plan, change_the_look, perform, rush
-from tests.faults.invariants import Breach, breaches, report
+from tests.faults.acts import (
+    Plan,
+    change_the_look,
+    move_a_shop,
+    move_a_shop_and_back,
+    open_or_close_a_shop,
+    perform,
+    retext_a_shop,
+    retext_all,
+    rush,
+)
+from tests.faults.invariants import Breach, breaches, concerned, report
 from tests.faults.mutants.sequence import create_sequence
 from tests.faults.troubles import (
     MOODS,
+    Amid,
     crash_the_database,
     cut_the_power,
     kill_a_web_process,
     kill_a_worker,
+    undo_unseen,
     unheard_no,
     unheard_yes,
 )
@@ -27,11 +39,19 @@ from tests.processes import Programs
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each wants all cores
 
-CALM = Plan(stamps=40, others=(change_the_look,) * 2)
+LOOKS = (change_the_look,) * 2
+RELOCATIONS = (move_a_shop, retext_a_shop, open_or_close_a_shop, retext_all)
+CALM = Plan(stamps=40, others=(*LOOKS, *RELOCATIONS))
 TROUBLES = (
-    *(change_the_look,) * 3,
-    *(kill_a_worker,) * 2,
-    *(kill_a_web_process,) * 2,
+    *LOOKS,
+    *RELOCATIONS,
+    move_a_shop_and_back,
+    kill_a_worker,
+    Amid(retext_all, kill_a_worker),
+    Amid(move_a_shop_and_back, kill_a_worker),
+    kill_a_web_process,
+    Amid(retext_all, kill_a_web_process),
+    Amid(move_a_shop, crash_the_database),
     *MOODS,
     unheard_yes,
     crash_the_database,
@@ -67,8 +87,16 @@ def test_on_a_calm_day_nobody_is_told_too_often(world: World) -> None:
     assert not found, report(world, found)
     stamps = Counter({told.key: told.member_id for told in world.tills.given[stamped:]}.values())
     due = sum(stamps[card.member_id] * len(card.phones) for card in world.cards)
-    due += len(CALM.others) * len(world.phones)
+    due += len(LOOKS) * len(world.phones) + concerned(world)
     assert len(world.apns.journal.pushes()) - before <= 1.1 * due
+
+
+def test_nobody_is_told_of_an_edit_that_is_undone_before_a_worker_sees_it(world: World) -> None:
+    before = len(world.apns.journal.pushes())
+    perform(world, Plan(stamps=0, finale=(undo_unseen,)), seed=1)
+    found = breaches(world)
+    assert not found, report(world, found)
+    assert len(world.apns.journal.pushes()) == before
 
 
 @pytest.mark.parametrize(("plan", "seed"), PLANS)

@@ -13,6 +13,8 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+
 from webhooks.simulators.web import HttpWeb, Unreachable, WebAnswer
 
 _TILLS = 4
@@ -40,6 +42,7 @@ class Acknowledged:
     member_id: str
     transaction_id: str
     balance: int
+    shop_id: str | None
 
 
 @dataclass
@@ -57,21 +60,21 @@ class Tills:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="till")
         self._open: list[Future[None]] = []
 
-    def stamp(self, member_id: str, tap: Tap = Tap.ONCE) -> None:
+    def stamp(self, member_id: str, shop_id: str | None = None, tap: Tap = Tap.ONCE) -> None:
         """Gives one stamp as soon as a till is free."""
         self._free.acquire()
-        key = f"{member_id}-{next(self._numbers)}"
-        first = self._pool.submit(self._give, member_id, key, broken=tap is Tap.BROKEN)
+        stamp = self._written(member_id, shop_id)
+        first = self._pool.submit(self._give, stamp, broken=tap is Tap.BROKEN)
         first.add_done_callback(lambda _: self._free.release())
         self._open.append(first)
         if tap is Tap.TWICE:
-            self._open.append(self._pool.submit(self._give, member_id, key))
+            self._open.append(self._pool.submit(self._give, stamp))
 
-    def stamp_at_once(self, member_ids: Iterable[str]) -> None:
-        """One stamp for each, from many tills at the same moment."""
-        for member_id in member_ids:
-            key = f"{member_id}-{next(self._numbers)}"
-            self._open.append(self._pool.submit(self._give, member_id, key))
+    def stamp_at_once(self, visits: Iterable[tuple[str, str]]) -> None:
+        """One stamp for each member at a shop, from many tills at the same moment."""
+        for member_id, shop_id in visits:
+            stamp = self._written(member_id, shop_id)
+            self._open.append(self._pool.submit(self._give, stamp))
 
     def wait(self) -> None:
         """Until all is answered; raises what a till could not make sense of."""
@@ -81,23 +84,47 @@ class Tills:
     def close(self) -> None:
         self._pool.shutdown()
 
-    def _give(self, member_id: str, key: str, *, broken: bool = False) -> None:
-        url = f"{self.service_url}/v1/members/{member_id}/transactions"
-        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": key}
-        document = {"type": "earn"}
+    def _written(self, member_id: str, shop_id: str | None) -> "_Stamp":
+        return _Stamp(member_id, f"{member_id}-{next(self._numbers)}", shop_id)
+
+    def _give(self, stamp: "_Stamp", *, broken: bool = False) -> None:
+        url = f"{self.service_url}/v1/members/{stamp.member_id}/transactions"
+        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": stamp.key}
+        document = {"type": "earn", "location_id": stamp.shop_id}
         if broken:
             send_unheard("POST", url, headers, document)
         line = insist("POST", url, headers, document)["transaction"]
-        told = Acknowledged(key, line["member_id"], line["id"], line["balance_after"])
+        told = Acknowledged(
+            stamp.key, line["member_id"], line["id"], line["balance_after"], line["location_id"]
+        )
         with self._lock:
             self.given.append(told)
 
 
+@dataclass(frozen=True)
+class _Stamp:
+    """What one key stands for."""
+
+    member_id: str
+    key: str
+    shop_id: str | None
+
+
 def insist(method: str, url: str, headers: Mapping[str, str], document: object) -> Any:
     """The answer's JSON. Whatever breaks, the same is sent again until somebody answers."""
+    return _insist(method, url, {**headers, **_JSON}, json.dumps(document).encode())
+
+
+def insist_on_file(url: str, headers: Mapping[str, str], content: bytes) -> Any:
+    """The answer's JSON to a file that is uploaded, as often as it takes."""
+    form = requests.Request("POST", url, files={"file": ("file.csv", content)}).prepare()
+    assert isinstance(form.body, bytes)
+    return _insist("POST", url, {**headers, **form.headers}, form.body)
+
+
+def _insist(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:
     web, give_up = HttpWeb(), time.monotonic() + _PATIENCE_S
-    body = json.dumps(document).encode()
-    while (answer := _try(web, method, url, {**headers, **_JSON}, body)) is None:
+    while (answer := _try(web, method, url, headers, body)) is None:
         assert time.monotonic() < give_up, f"no answer for {method} {url}"
         time.sleep(_PAUSE_S)
     web.close()

@@ -5,17 +5,21 @@ Each is an `Act`: give the world and the dice, and it has happened.
 
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
 from sqlalchemy import text
 
+from tests.faults.acts import Act, move_a_shop_and_back
 from tests.faults.world import World
 from tests.processes import until
 from webhooks.simulators.apns import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 
 _LONG_AGO_MS = 1  # before any phone registered: such a 410 is about an older life of its token
+_UNDER_WAY_S = 0.5  # a change's request, its batches and their breaths
 _HELD_S = 1.0  # far longer than it takes to kill somebody
 
 
@@ -62,6 +66,12 @@ def cut_the_power(world: World, _: Random) -> None:
     world.processes.kill_everything()
 
 
+def undo_unseen(world: World, dice: Random) -> None:
+    """A shop moves and comes back while there is no worker."""
+    with world.processes.without_workers():
+        move_a_shop_and_back(world, dice)
+
+
 def crash_the_database(world: World, _: Random) -> None:
     """When one server process is killed, PostgreSQL ends all others and recovers from its log.
 
@@ -73,6 +83,22 @@ def crash_the_database(world: World, _: Random) -> None:
     with world.database.asking() as connection:
         ours = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     os.kill(ours, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Amid:
+    """Something goes wrong while a change is under way, from the request to the last card."""
+
+    change: Act
+    trouble: Act
+
+    def __call__(self, world: World, dice: Random) -> None:
+        of_its_own = Random(dice.random())  # noqa: S311  # no secret
+        with ThreadPoolExecutor(1) as office:
+            change = office.submit(self.change, world, of_its_own)
+            time.sleep(dice.uniform(0, _UNDER_WAY_S))
+            self.trouble(world, dice)
+            change.result()
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine, func, make_url, select, text
 from certs.development import DevelopmentFiles
 from passes.demo.client import Api
 from passes.store.database import Database
-from passes.store.tables import Delivery, FanOut
+from passes.store.tables import Delivery, FanOut, Relocation
 from tests.conftest import OPERATOR_KEY
+from tests.faults.shops import LONG_AGO, Chain
 from tests.faults.tills import Tills, insist
 from tests.processes import PRODUCT, Processes, Programs, free_ports, service_environment
 from webhooks.simulators.apns import Apns, Behaviour
@@ -30,7 +31,6 @@ _SETTINGS = {
     "RETRY_MAX_S": 1,
     "PUSH_BUDGET": 1_000_000,  # a phone that rations would show its last look an hour later
 }
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _numbers = count()
 
 
@@ -80,12 +80,13 @@ class World:
     api: Api
     template_id: str
     cards: Sequence[Card]
+    chain: Chain
     tills: Tills
     simulator: Simulator
     processes: Processes
     database: Database
     look: tuple[int, ...] = ()
-    looked_at: datetime = _LONG_AGO
+    looked_at: datetime = LONG_AGO
     timeline: Timeline = field(default_factory=Timeline)
 
     @property
@@ -113,7 +114,8 @@ class World:
         self.apns.behave(Behaviour())
 
     def come_to_rest(self) -> None:
-        """Waits until the tills are answered, the outbox is empty and no phone has anything to do.
+        """Waits until the tills are answered and all is told that shops and cards show now, and no
+        phone has anything to do.
 
         Raises Restless when that does not come to pass.
         """
@@ -132,7 +134,8 @@ class World:
     def _all_is_told(self) -> bool:
         with self.database.reading() as session:
             left = [session.scalar(select(func.count()).select_from(t)) for t in (Delivery, FanOut)]
-        return left == [0, 0]
+            under_way = select(func.count()).where(Relocation.finished_at.is_(None))
+            return [*left, session.scalar(under_way)] == [0, 0, 0]
 
     def _all_phones_rest(self) -> bool:
         for phone in self.phones:
@@ -182,12 +185,13 @@ def _furnished(
     url: str, simulator: Simulator, processes: Processes, database: Database, scale: Scale
 ) -> World:
     api, template = _merchant(url)
+    chain = Chain.opened(url, api.key)
     program = api.post("/programs", _program(template["id"]))
     api.post(f"/programs/{program['id']}/activate", None)
     cards = [_card(api, program) for _ in range(scale.cards)]
     _hand_out(cards, simulator, scale)
     tills = Tills(url, api.key)
-    return World(api, template["id"], cards, tills, simulator, processes, database)
+    return World(api, template["id"], cards, chain, tills, simulator, processes, database)
 
 
 def _merchant(url: str) -> tuple[Api, Any]:
