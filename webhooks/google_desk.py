@@ -27,6 +27,7 @@ from passes.services.placing import shared_places
 from passes.store.outbox import Claimed, Retry
 from passes.wallets import google
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
+from passes.wallets.google_rules import Part, with_nulls
 from webhooks.couriers.google_rest import Upsert
 from webhooks.desks import Courier, Prepared
 from webhooks.retry import wait_s
@@ -35,21 +36,11 @@ Pictures = Mapping[tuple[str, int], str]  # SHA-256 by kind and stamps
 
 _DRAWN_AGAIN_S = 60.0  # at the latest, what could not be drawn
 _CALLBACK = "/google/callback"
-# What a class or an object may lack.
-_CLASS_FIELDS = (
-    "heroImage",
-    "countryCode",
-    "homepageUri",
-    "linksModuleData",
-    "merchantLocations",
-)
-_OBJECT_FIELDS = (
-    "accountName",
-    "heroImage",
-    "textModulesData",
-    "linksModuleData",
-    "merchantLocations",
-)
+# What a class or an object may lack, besides all that overrides may set.
+_LACKS: Mapping[Part, tuple[str, ...]] = {
+    "class": ("heroImage",),
+    "object": ("accountName", "heroImage", "textModulesData"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +135,7 @@ class GoogleDesk:
         look = read_look(session, program_id)
         places = shared_places(session, program_id)
         facts = self._class_facts(look, _drawn(look, google_pictures(session, look)), places)
-        body = _whole(_CLASS_FIELDS, google.class_json(facts))
+        body = _whole("class", google.class_json(facts))
         return Telling(
             row.id, "loyaltyClass", self._id(program_id), body, notify=False, target=row.target
         )
@@ -165,7 +156,7 @@ class GoogleDesk:
             row.id,
             "loyaltyObject",
             self._id(pass_id),
-            _whole(_OBJECT_FIELDS, google.object_json(face, facts)),
+            _whole("object", google.object_json(face, facts)),
             notify=pass_id in batch.news,
             target=row.target,
             version=card.version,
@@ -229,9 +220,9 @@ def _drawn(look: Look, pictures: Pictures) -> Pictures:
     return pictures
 
 
-def _whole(fields: Sequence[str], body: Mapping[str, object]) -> dict[str, object]:
+def _whole(part: Part, body: Mapping[str, object]) -> dict[str, object]:
     """The body in which what is absent is cleared: a PATCH would keep it."""
-    return {**dict.fromkeys(fields), **body}
+    return {**dict.fromkeys(_LACKS[part]), **with_nulls(part, body)}
 
 
 class _NotYet(Exception):

@@ -10,13 +10,14 @@ from jsonschema import ValidationError
 
 from passes.errors import pointer
 from passes.wallets.faults import Fault
-from passes.wallets.google_schema import validator
+from passes.wallets.google_schema import fields_of, validator
 
 Kind = Literal["LoyaltyClass", "LoyaltyObject", "LoyaltyClass.patch", "LoyaltyObject.patch"]
+Part = Literal["class", "object"]
 
 # A template's overrides may not touch what identifies a pass, what the service counts and what a
 # leaked link would need.
-PROTECTED: Mapping[str, frozenset[str]] = {
+PROTECTED: Mapping[Part, frozenset[str]] = {
     "class": frozenset(
         {
             "callbackOptions",
@@ -114,7 +115,29 @@ def check_overrides(overrides: Mapping[str, object]) -> tuple[Fault, ...]:
     return tuple(found)
 
 
-def _part_faults(part: str, kind: Kind, body: object) -> list[Fault]:
+def with_nulls(part: Part, body: Mapping[str, object]) -> dict[str, object]:
+    """The body, in which null stands for all that overrides might have set before and it lacks.
+
+    A PATCH clears what is null and keeps what is absent, inside of objects too; it replaces arrays.
+    """
+    fields = fields_of(f"Loyalty{part.capitalize()}")
+    open_to_overrides = {
+        name: inside for name, inside in fields.items() if name not in PROTECTED[part]
+    }
+    return dict(body) | _filled(open_to_overrides, body)
+
+
+def _filled(fields: Mapping[str, str | None], body: Mapping[str, object]) -> dict[str, object]:
+    return {name: _whole(definition, body.get(name)) for name, definition in fields.items()}
+
+
+def _whole(definition: str | None, value: object) -> object:
+    if definition is None or not isinstance(value, Mapping):
+        return value
+    return dict(value) | _filled(fields_of(definition), value)
+
+
+def _part_faults(part: Part, kind: Kind, body: object) -> list[Fault]:
     if not isinstance(body, Mapping):
         return [Fault(pointer(part), "wrong_type", f"{part} is of the type object.")]
     forbidden = [key for key in body if key in PROTECTED[part]]

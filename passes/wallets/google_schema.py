@@ -187,6 +187,22 @@ def validator(definition: str) -> Validator:
 
 
 @cache
+def fields_of(definition: str) -> Mapping[str, str | None]:
+    """What a definition may hold and we may say; with the definition of what is itself an object.
+
+    Without what is deprecated or read-only.
+    """
+    properties: Mapping[str, Mapping[str, Any]] = _tightened_schema()["$defs"][definition].get(
+        "properties", {}
+    )
+    return {
+        name: rule["$ref"].rpartition("/")[2] if "$ref" in rule else None
+        for name, rule in properties.items()
+        if not (rule.get("deprecated") or rule.get("readOnly"))
+    }
+
+
+@cache
 def _tightened_schema() -> dict[str, Any]:
     source = files("passes.wallets").joinpath("data", "google-walletobjects.schema.json")
     schema: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))

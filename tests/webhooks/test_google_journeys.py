@@ -24,6 +24,9 @@ from webhooks.simulators.google_script import Rule
 from webhooks.simulators.google_server import USER
 from webhooks.terms import Terms
 
+LINK = {"uri": "https://fern.example"}
+HELLO = {"defaultValue": {"language": "en", "value": "Hello"}}
+
 # --- to the wallet --------------------------------------------------------------------------------
 
 
@@ -179,6 +182,46 @@ def test_of_an_erased_member_google_keeps_nothing(world: World, is_held: bool) -
     assert before["accountId"] not in json.dumps(after)
     assert world.tap(member).status_code == 410
     assert world.rows() == []
+
+
+def test_overrides_that_are_taken_back_leave_nothing_at_google(world: World) -> None:
+    member = world.saved()
+    plain_class, plain_object = world.the_class().document, world.object(member).document
+    both = {
+        "messages": [{"header": "Hello", "body": "Come in."}],
+        "valueAddedModuleData": [{"header": HELLO, "uri": "https://fern.example/more"}],
+        "appLinkData": {"webAppLinkInfo": {"appTarget": {"targetUri": LINK}}},
+    }
+    details = {"fieldPath": "object.accountId"}
+    listed = {"firstRowOption": {"fieldOption": {"fields": [details]}}}
+    world.restyle(
+        google_overrides={
+            "class": both
+            | {
+                "countryCode": "HU",
+                "rewardsTier": "Gold",
+                "classTemplateInfo": {"listTemplateOverride": listed},
+                "localizedAccountNameLabel": {"translatedValues": []},
+            },
+            "object": both
+            | {
+                "groupingInfo": {"groupingId": "fern", "sortIndex": 1},
+                "disableExpirationNotification": True,
+            },
+        }
+    )
+    world.work()
+    assert world.the_class().document["rewardsTier"] == "Gold"
+    assert world.object(member).document["groupingInfo"] == {"groupingId": "fern", "sortIndex": 1}
+    world.restyle(
+        google_overrides={"class": None, "object": {"groupingInfo": {"groupingId": None}}}
+    )
+    world.work()
+    assert world.the_class().document == plain_class
+    assert world.object(member).document["groupingInfo"] == {"sortIndex": 1}
+    world.restyle(google_overrides=None)
+    world.work()
+    assert world.object(member).document == plain_object
 
 
 @pytest.mark.parametrize("is_redrawn", [True, False])

@@ -19,8 +19,8 @@ PAGE = {"maxResults": "200", "fields": "resources(id,hasUsers),pagination"}
 class Upsert:
     """The full desired state of a class or an object.
 
-    A value of None clears the field at Google. `notify` asks for a notice on the lock screen; a
-    resource that has to be made first is made without one.
+    A value of None clears the field at Google, also inside of objects. `notify` asks for a notice
+    on the lock screen; a resource that has to be made first is made without one.
     """
 
     row: int
@@ -74,7 +74,7 @@ def request(notice: Notice, act: Act) -> tuple[str, str, Mapping[str, object]]:
     if notice.kind == "loyaltyClass":
         state["reviewStatus"] = "UNDER_REVIEW"  # Google refuses the APPROVED it gave itself
     if act is Act.INSERT:
-        return "POST", notice.kind, {key: one for key, one in state.items() if one is not None}
+        return "POST", notice.kind, _without_nulls(state)
     if notice.notify:
         state["notifyPreference"] = "NOTIFY_ON_UPDATE"
     return "PATCH", f"{notice.kind}/{notice.id}", state
@@ -100,6 +100,15 @@ def next_page(document: Mapping[str, object]) -> str | None:
     pagination = document.get("pagination")
     token = pagination.get("nextPageToken") if isinstance(pagination, dict) else None
     return token if isinstance(token, str) and token else None
+
+
+def _without_nulls(state: Mapping[str, object]) -> dict[str, object]:
+    """What is made anew has nothing to clear."""
+    return {
+        key: _without_nulls(one) if isinstance(one, Mapping) else one
+        for key, one in state.items()
+        if one is not None
+    }
 
 
 def _message(notice: Message, act: Act) -> Mapping[str, object]:
