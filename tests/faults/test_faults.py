@@ -30,6 +30,7 @@ from tests.faults.troubles import (
     cut_the_power,
     kill_a_web_process,
     kill_a_worker,
+    kill_once_relocated,
     undo_unseen,
     unheard_no,
     unheard_yes,
@@ -56,7 +57,7 @@ TROUBLES = (
     unheard_yes,
     crash_the_database,
 )
-LAST = (rush, unheard_no)  # whatever these lose, no later change makes up for
+LAST = (rush, unheard_no, kill_once_relocated)  # whatever these lose, no later change makes up for
 STORM = Plan(stamps=200, others=TROUBLES, finale=LAST)
 HURRICANE = Plan(stamps=300, others=(*TROUBLES, *TROUBLES, cut_the_power), finale=LAST)
 
@@ -114,10 +115,12 @@ MUTANTS = "tests.faults.mutants"
 MANY_CARDS = Scale(phones=12, cards=12, most=12)
 DAWDLING = replace(MANY_CARDS, programs=Programs(web=f"{MUTANTS}.dawdling"))
 SEQUENCE = replace(MANY_CARDS, programs=Programs(web=f"{MUTANTS}.sequence"))
+PREMATURE = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.premature"))
 HASTY = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.hasty"))
 
 BUSTLE = Plan(stamps=10, finale=(rush,))
-SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=LAST)
+SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=(rush, unheard_no))
+MOVE_IN_THE_RAIN = Plan(stamps=10, finale=(kill_once_relocated,))
 
 
 def suffered(
@@ -134,7 +137,15 @@ def test_a_worker_that_settles_before_the_answer_leaves_phones_untold(
     database_url: str, identities: DevelopmentFiles, tmp_path: Path
 ) -> None:
     found = suffered(database_url, identities, tmp_path, HASTY, SQUALL)
-    assert {breach.kind for breach in found} == {"untold", "stale"}
+    assert {breach.kind for breach in found} == {"untold", "stale", "misplaced"}
+
+
+@on_postgresql
+def test_a_worker_that_crosses_off_before_its_work_leaves_cards_misplaced(
+    database_url: str, identities: DevelopmentFiles, tmp_path: Path
+) -> None:
+    found = suffered(database_url, identities, tmp_path, PREMATURE, MOVE_IN_THE_RAIN)
+    assert {breach.kind for breach in found} == {"untold", "misplaced"}
 
 
 @on_postgresql
@@ -143,7 +154,7 @@ def test_a_plain_sequence_as_tag_leaves_phones_behind_that_were_told(
 ) -> None:
     create_sequence(database)
     found = suffered(database_url, identities, tmp_path, SEQUENCE, BUSTLE)
-    assert {breach.kind for breach in found} == {"stale"}
+    assert {breach.kind for breach in found} == {"stale", "misplaced"}
 
 
 @on_postgresql

@@ -12,7 +12,7 @@ from random import Random
 
 from sqlalchemy import text
 
-from tests.faults.acts import Act, move_a_shop_and_back
+from tests.faults.acts import Act, move_a_shop_and_back, retext_all
 from tests.faults.world import World
 from tests.processes import until
 from webhooks.simulators.apns import Behaviour
@@ -70,6 +70,14 @@ def undo_unseen(world: World, dice: Random) -> None:
     """A shop moves and comes back while there is no worker."""
     with world.processes.without_workers():
         move_a_shop_and_back(world, dice)
+
+
+def kill_once_relocated(world: World, dice: Random) -> None:
+    """All workers die as soon as a relocation is finished, and hardly anybody has heard of it."""
+    retext_all(world, dice)
+    until(world.is_relocated)
+    world.timeline.note("kill -9 all workers: it is finished")
+    world.processes.kill_all_workers()
 
 
 def crash_the_database(world: World, _: Random) -> None:
