@@ -18,7 +18,7 @@ from benchmarks.rounds import Row, report
 from benchmarks.scale import fill
 from certs.development import GOOGLE_ISSUER_ID
 from certs.google import load_google_identity
-from passes.services import google_sync
+from passes.services import google_booking, google_sync
 from passes.services.looks import LookBook, draw_google_pictures, keep_google_pictures, read_look
 from passes.store import outbox
 from passes.store.database import Database
@@ -63,7 +63,7 @@ def drain(database: Database) -> tuple[float, float, float]:
     """
     with database.writing() as session:
         session.execute(delete(Delivery))
-        google_sync.book_class(session, session.scalars(select(Program.id)).one(), now())
+        google_booking.book_class(session, session.scalars(select(Program.id)).one(), now())
         few = select(Pass.id).order_by(Pass.id).limit(BATCH + DRAINED)
         google_sync.tell_google(session, Pass.id.in_(few), outbox.FAN_OUT, now())
     with _rounds(database) as rounds, _counted(database) as statements:
@@ -116,7 +116,7 @@ def _prepare(database: Database) -> None:
     with database.writing() as session:
         session.execute(update(Pass).values(google_saved=True, google_sync=google_sync.SYNCED))
         program_id = session.scalars(select(Program.id)).one()
-        google_sync.book_class(session, program_id, now())
+        google_booking.book_class(session, program_id, now())
         look = read_look(session, program_id)
     pictures = draw_google_pictures(look)
     with database.writing() as session:

@@ -58,9 +58,11 @@ class Books(Generic[N]):
         """Books what arrived: targets first, then their rows, in the order of a registration."""
         now = self._now()
         with self._database.writing() as session:
-            told = [notice for _, notice, outcome in arrived if isinstance(outcome, Delivered)]
-            self._desk.book_delivered(session, told, now)
             booking = self._sort(session, arrived, now)
+            notices = {row.id: notice for row, notice, _ in arrived}
+            told = [notices[row.id] for row in booking.told]
+            lost = [(notices[row.id], why) for row, why in booking.lost]
+            self._desk.book(session, told, lost, now)
             outbox.lock(session, owner, [row.id for row, _, _ in arrived])
             self._write(session, owner, booking, now)
         for row in booking.told:
@@ -82,7 +84,6 @@ class Books(Generic[N]):
                 case Gone() if self._desk.book_gone(session, notice, outcome, now):
                     booking.gone.append(row)
                 case Gone(why=why) | Later(why=why) if _is_hopeless(row, now):
-                    self._desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Gone(why=why):  # renewed meanwhile
                     booking.retries.append(self._retry(row, why, None, now))
@@ -92,7 +93,6 @@ class Books(Generic[N]):
                     retry = self._retry(row, why, after_s, now)
                     booking.retries.append(self._doubted(retry, now) if in_doubt else retry)
                 case Refused(why=why):
-                    self._desk.book_lost(session, notice, why)
                     booking.lost.append((row, why))
                 case Halted(why=why):
                     booking.halted.append((row, why))

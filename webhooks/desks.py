@@ -67,14 +67,13 @@ class Desk(Protocol[N]):
     def make_missing(self) -> None:
         """Makes what rows were not ready for, outside any transaction; may take seconds."""
 
-    def book_delivered(self, session: Session, notices: Sequence[N], now: datetime) -> None:
-        """What else is to be written down when notices were taken."""
+    def book(
+        self, session: Session, told: Sequence[N], lost: Sequence[tuple[N, str]], now: datetime
+    ) -> None:
+        """What else is to be written down: notices were taken, others given up, and why."""
 
     def book_gone(self, session: Session, notice: N, gone: Gone, now: datetime) -> bool:
         """The target is gone: True when it is forgotten, False when it was renewed meanwhile."""
-
-    def book_lost(self, session: Session, notice: N, why: str) -> None:
-        """The row is given up: what else is to be written down."""
 
 
 _CARRIES_A_PASS = exists().where(Registration.device_id == Device.id)
@@ -124,9 +123,15 @@ class AppleDesk:
     def make_missing(self) -> None:
         """An empty push needs nothing."""
 
-    def book_delivered(self, session: Session, notices: Sequence[Push], now: datetime) -> None:
+    def book(
+        self,
+        session: Session,
+        told: Sequence[Push],
+        lost: Sequence[tuple[Push, str]],  # noqa: ARG002  # seen in the outbox; nothing else knows
+        now: datetime,
+    ) -> None:
         over = or_(Device.budget_from.is_(None), Device.budget_from <= now - self._window)
-        rows = [notice.row for notice in notices]
+        rows = [notice.row for notice in told]
         targets = select(Delivery.target).where(Delivery.id.in_(rows))
         session.execute(
             update(Device)
@@ -142,9 +147,6 @@ class AppleDesk:
     def book_gone(self, session: Session, notice: Push, gone: Gone, now: datetime) -> bool:
         device = session.scalar(select(Delivery.target).where(Delivery.id == notice.row))
         return device is None or forget_device(session, device, notice.token, gone.since, now)
-
-    def book_lost(self, session: Session, notice: Push, why: str) -> None:
-        """A push that is given up is seen in the outbox; nothing else knows of it."""
 
     def _budget_is_free(
         self, row: Claimed, since: datetime | None, used: int, now: datetime

@@ -11,9 +11,9 @@ from certs.google import GoogleIdentity
 from passes.errors import NotFound
 from passes.loyalty.face import PassFace
 from passes.loyalty.places import Point
-from passes.services import google_sync
+from passes.services import google_booking, google_sync
 from passes.services.cards import Card, cards_of
-from passes.services.google_sync import Taken
+from passes.services.google_booking import Taken
 from passes.services.looks import (
     HERO,
     LOGO,
@@ -99,21 +99,29 @@ class GoogleDesk:
         while self._undrawn:
             self._draw(self._undrawn.pop())
 
-    def book_delivered(self, session: Session, notices: Sequence[Telling], now: datetime) -> None:
-        objects = [one for one in notices if one.kind == "loyaltyObject"]
+    def book(
+        self,
+        session: Session,
+        told: Sequence[Telling],
+        lost: Sequence[tuple[Telling, str]],
+        now: datetime,
+    ) -> None:
+        """Classes with their fan-outs before passes, these in the order of their ids."""
+        for program_id in sorted(_name(one) for one in told if one.kind == "loyaltyClass"):
+            google_booking.book_class(session, program_id, now)
+        objects = [one for one in told if one.kind == "loyaltyObject"]
+        google_booking.lock_passes(
+            session, [_name(one) for one in (*told, *(one for one, _ in lost))]
+        )
         if objects:
             taken = [Taken(_name(one), one.version, one.balance, one.notify) for one in objects]
-            google_sync.book_objects(session, taken, now)
-        for notice in notices:
-            if notice.kind == "loyaltyClass":
-                google_sync.book_class(session, _name(notice), now)
+            google_booking.book_objects(session, taken, now)
+        for notice, why in lost:
+            google_booking.book_failure(session, notice.target, why)
 
     def book_gone(self, *_: object) -> bool:
         """Google forgets nothing; what it does not find is made anew."""
         return False
-
-    def book_lost(self, session: Session, notice: Telling, why: str) -> None:
-        google_sync.book_failure(session, notice.target, why)
 
     def _read(self, session: Session, rows: Sequence[Claimed], now: datetime) -> "_Batch":
         """A few queries for all objects: one at a time they would cost more than the PATCHes."""
@@ -126,8 +134,8 @@ class GoogleDesk:
             cards=cards,
             faces=faces,
             pictures={version: google_pictures(session, look) for version, look in looks.items()},
-            waits=google_sync.wait_for_class(session, cards, now) if cards else {},
-            news=google_sync.news(session, balances, now) if cards else set(),
+            waits=google_booking.wait_for_class(session, cards, now) if cards else {},
+            news=google_booking.news(session, balances, now) if cards else set(),
         )
 
     def _class(self, session: Session, row: Claimed) -> Telling:

@@ -59,20 +59,24 @@ def record(
 
 
 def begin_fan_out(
-    session: Session, program_id: str, now: datetime, *, objects: bool = True
+    session: Session,
+    program_id: str,
+    now: datetime,
+    *,
+    phones: bool = True,
+    objects: bool = True,
+    resumes: bool = False,
 ) -> None:
     """All passes of the program have a new look. The worker goes through them in batches.
 
-    `objects` as for `announce`. A change while an earlier one is under way starts over: every pass
-    is told once, of both.
+    `phones` and `objects` are False for what they do not show; `resumes` lets objects go on that
+    depended on their class. A change while an earlier one is under way starts over: every pass is
+    told once, of both.
     """
     anew = {"after_pass_id": "", "changed": 0}
-    row = insert(FanOut).values(
-        program_id=program_id, created_at=now, tells_objects=objects, **anew
-    )
-    either = or_(FanOut.tells_objects, row.excluded.tells_objects)
+    told = {"tells_phones": phones, "tells_objects": objects, "resumes_objects": resumes}
+    row = insert(FanOut).values(program_id=program_id, created_at=now, **told, **anew)
+    either = {name: or_(FanOut.__table__.c[name], row.excluded[name]) for name in told}
     session.execute(
-        row.on_conflict_do_update(
-            index_elements=["program_id"], set_={**anew, "tells_objects": either}
-        )
+        row.on_conflict_do_update(index_elements=["program_id"], set_={**anew, **either})
     )

@@ -42,9 +42,9 @@ def retry(session: Session, merchant_id: str | None, delivery_id: str) -> Delive
 
 def retry_given_up(session: Session) -> int:
     """All rows that were given up wait no longer, nor do their queues; returns how many."""
-    rows = session.scalars(
-        select(Delivery).where(Delivery.state == GAVE_UP).with_for_update()
-    ).all()
+    given_up = select(Delivery).where(Delivery.state == GAVE_UP)
+    in_order = given_up.order_by(Delivery.courier, Delivery.target)  # as changes renew them
+    rows = session.scalars(in_order.with_for_update()).all()
     for courier, queue in sorted({(row.courier, row.queue) for row in rows}):
         pauses.resume(session, courier, {queue})
     return len([_renew(row) for row in rows])

@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
-from passes.services.google_sync import follow_class
+from passes.services.google_sync import follow_class, resume_objects
 from passes.services.looks import Look, read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
@@ -24,6 +24,8 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
     A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
     ordered = sorted(program_ids)  # as everywhere, so that two changes cannot deadlock
+    mine = select(Program.id).where(Program.id.in_(ordered)).order_by(Program.id)
+    session.execute(mine.with_for_update(key_share=True)).all()  # stamps need not wait
     before = [read_look(session, name, drawable=False) for name in ordered]
     yield
     session.flush()
@@ -67,8 +69,12 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
         return Batch(work.program_id, 0, done=True)
     work.after_pass_id = ids[-1]
     work.changed += len(ids)
-    pass_type = session.get_one(Program, work.program_id).pass_type_identifier
-    announce(session, pass_type, Pass.id.in_(ids), FAN_OUT, now, objects=work.tells_objects)
+    mine = Pass.id.in_(ids)
+    if work.tells_phones or work.tells_objects:
+        pass_type = session.get_one(Program, work.program_id).pass_type_identifier
+        announce(session, pass_type, mine, FAN_OUT, now, objects=work.tells_objects)
+    if work.resumes_objects:
+        resume_objects(session, mine, now)
     return Batch(work.program_id, len(ids), done=False)
 
 

@@ -1,11 +1,12 @@
-"""What Google has to be told, and what became of it: objects of passes, classes of programs.
+"""What Google has to be told: objects of passes, classes of programs. Not for: what became of it
+(google_booking).
 
 A class is there from its program's activation on, an object from its holder's first tap on, because
 ids can never be deleted there. Once saved, an object follows every change it shows; one that nobody
 holds is brought up to date at the tap, or when its card becomes void.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,9 +21,8 @@ NONE, PENDING, SYNCED, FAILED = "none", "pending", "synced", "failed"
 OBJECT, CLASS = "object:", "class:"
 
 NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
-_DAY = timedelta(hours=24)
+DAY = timedelta(hours=24)
 _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
-_SOON = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,6 @@ class Standing:
     error: str | None
     trouble: str | None
     saved: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An object as Google took it; `is_notified` when it was asked to tell the holder."""
-
-    pass_id: str
-    version: int
-    balance: str
-    is_notified: bool = False
 
 
 def standing(session: Session, pass_id: str) -> Standing:
@@ -134,6 +124,26 @@ def is_behind() -> ColumnElement[bool]:
     return or_(Pass.google_version.is_(None), Pass.google_version < Pass.object_version)
 
 
+def depends_on_class() -> ColumnElement[bool]:
+    """Passes whose object Google refused, or that may wait for their program's class."""
+    is_new = (Pass.google_sync == PENDING) & Pass.google_version.is_(None)
+    return or_(Pass.google_sync == FAILED, is_new)
+
+
+def resume_objects(session: Session, passes: ColumnElement[bool], now: datetime) -> None:
+    """The class of these passes is there, as it should be: what depends on it goes on at once."""
+    mine = select(Pass.id).where(passes, depends_on_class())
+    ids = session.scalars(mine.order_by(Pass.id).with_for_update()).all()
+    session.execute(
+        update(Pass)
+        .where(Pass.id.in_(ids))
+        .values(google_sync=PENDING, google_error=None)
+        .execution_options(synchronize_session=False)
+    )
+    targets = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(Pass.id.in_(ids))
+    outbox.enqueue(session, GOOGLE, targets, outbox.FAN_OUT, now)
+
+
 def tell_google(session: Session, passes: ColumnElement[bool], priority: int, now: datetime) -> int:
     """Objects that somebody holds follow a change; returns how many are on their way."""
     held = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(passes, Pass.google_saved)
@@ -153,59 +163,10 @@ def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
     """Whether Google would still show a change of this pass on the lock screen today."""
     sent = session.scalar(
         select(func.count()).where(
-            GoogleNotice.pass_id == pass_id, GoogleNotice.sent_at > now - _DAY
+            GoogleNotice.pass_id == pass_id, GoogleNotice.sent_at > now - DAY
         )
     )
     return (sent or 0) < NOTICES_PER_DAY
-
-
-def news(session: Session, balances: Mapping[str, str], now: datetime) -> set[str]:
-    """Of these passes, with the balance each will show, those whose holders should be notified.
-
-    The balance is another one than Google shows now, and the day's quota is open.
-    """
-    sent = (
-        select(func.count())
-        .where(GoogleNotice.pass_id == Pass.id, GoogleNotice.sent_at > now - _DAY)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(Pass.id, Pass.google_balance).where(
-            Pass.id.in_(balances),
-            Pass.google_saved,
-            Pass.google_balance.is_not(None),
-            sent < NOTICES_PER_DAY,
-        )
-    )
-    return {row.id for row in rows if row.google_balance != balances[row.id]}
-
-
-def wait_for_class(
-    session: Session, pass_ids: Collection[str], now: datetime
-) -> dict[str, datetime]:
-    """Of these passes, those whose objects have to wait for their class, and until when.
-
-    A class that was never tried is put on its way. One that Google refused may be there in an older
-    form, and what was once at Google stays there: such objects wait for nothing.
-    """
-    rows = session.execute(
-        select(Pass.id, Pass.program_id, Delivery.due_at)
-        .join(Program, Program.id == Pass.program_id)
-        .outerjoin(
-            Delivery,
-            (Delivery.courier == GOOGLE)
-            & (Delivery.target == literal(CLASS) + Program.id)
-            & (Delivery.state == outbox.WAITING),
-        )
-        .where(
-            Pass.id.in_(pass_ids),
-            Pass.google_version.is_(None),
-            Program.google_sync.not_in((SYNCED, FAILED)),
-        )
-    ).all()
-    for program_id in sorted({row.program_id for row in rows if row.due_at is None}):
-        want_class(session, program_id, now)
-    return {row.id: max(row.due_at or now, now) + _SOON for row in rows}
 
 
 def programs_at_google(session: Session) -> Sequence[str]:
@@ -215,59 +176,8 @@ def programs_at_google(session: Session) -> Sequence[str]:
     ).all()
 
 
-def book_objects(session: Session, taken: Collection[Taken], now: datetime) -> None:
-    """Google has these versions of the objects."""
-    ordered = sorted(taken, key=lambda one: one.pass_id)  # as everywhere, against deadlocks
-    session.execute(
-        update(Pass),
-        [
-            {
-                "id": one.pass_id,
-                "google_sync": SYNCED,
-                "google_error": None,
-                "google_version": one.version,
-                "google_balance": one.balance,
-            }
-            for one in ordered
-        ],
-    )
-    session.add_all(
-        GoogleNotice(pass_id=one.pass_id, sent_at=now) for one in ordered if one.is_notified
-    )
-
-
-def book_class(session: Session, program_id: str, now: datetime) -> None:
-    """Google has the program's class. Objects it refused before may fit now and are tried again."""
-    refused = (Pass.program_id == program_id) & (Pass.google_sync == FAILED)
-    targets = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(refused)
-    outbox.enqueue(session, GOOGLE, targets, outbox.FAN_OUT, now)
-    session.execute(
-        update(Pass)
-        .where(refused)
-        .values(google_sync=PENDING, google_error=None)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Program)
-        .where(Program.id == program_id)
-        .values(google_sync=SYNCED, google_error=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def book_failure(session: Session, target: str, why: str) -> None:
-    """Google will not take it in this form."""
-    values = {"google_sync": FAILED, "google_error": why}
-    if target.startswith(OBJECT):
-        statement = update(Pass).where(Pass.id == target.removeprefix(OBJECT)).values(values)
-    else:
-        program = Program.id == target.removeprefix(CLASS)
-        statement = update(Program).where(program).values(values)
-    session.execute(statement.execution_options(synchronize_session=False))
-
-
 def forget_old_notices(session: Session, now: datetime) -> None:
-    session.execute(delete(GoogleNotice).where(GoogleNotice.sent_at < now - _DAY))
+    session.execute(delete(GoogleNotice).where(GoogleNotice.sent_at < now - DAY))
 
 
 def _in_vain(why: str | None, attempts: int | None) -> str | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from passes.services import google_sync
+from passes.services import google_booking, google_sync
 from passes.services.drafts import MemberDraft
 from passes.services.enrollment import enrol
 from passes.services.fanout import telling, work_one_batch
@@ -59,6 +59,7 @@ class World:
         told: list[Counted] = []
         for _ in range(seconds):
             for _ in range(10):
+                self.fan_out()
                 counted = self.rounds.step()
                 if counted is None:
                     break
@@ -147,8 +148,8 @@ class World:
             cards = [enrol(session, program, MemberDraft(), now).card for _ in range(size)]
             for card in cards:
                 card.google_saved = True
-                google_sync.book_objects(
-                    session, [google_sync.Taken(card.id, card.version, "0/10")], now
+                google_booking.book_objects(
+                    session, [google_booking.Taken(card.id, card.version, "0/10")], now
                 )
         return [card.id for card in cards]
 
@@ -160,6 +161,10 @@ class World:
     def are_current(self, pass_ids: Sequence[str]) -> bool:
         with self.service.parts.database.reading() as session:
             return all(google_sync.standing(session, one).is_current for one in pass_ids)
+
+    def sync(self, pass_id: str) -> str:
+        with self.service.parts.database.reading() as session:
+            return google_sync.standing(session, pass_id).sync
 
     def restyle(self, **template: Any) -> None:
         """The program has a new look (a colour unless told), and all its cards are to follow."""

@@ -3,21 +3,26 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from certs.development import GOOGLE_ISSUER_ID
 from passes.services import phones
 from passes.store import outbox
+from passes.store.tables import Pass
 from tests.conftest import logo_png
 from tests.webhooks.google_world import DOUBT, PREFIX, World
 from tests.webhooks.living import ScriptedCourier
 from webhooks.booking import PAUSE
 from webhooks.couriers.google_rest import GoogleRest
 from webhooks.desks import AppleDesk
+from webhooks.google_desk import Telling
 from webhooks.google_reconcile import reconcile
 from webhooks.rounds import Counted, Rounds
 from webhooks.simulators.google_script import Rule
@@ -82,6 +87,18 @@ def test_a_save_whose_callback_never_came_is_found_in_the_night(world: World) ->
     assert world.at_google(member)["saved"]
     world.work()
     assert world.balance(member) == "1/10"
+
+
+def test_who_waits_for_a_class_is_told_as_soon_as_it_is_there(world: World) -> None:
+    member = world.member()
+    world.google.script.add(Rule(answer="status", path=f"{PREFIX}loyaltyClass", status=503))
+    world.tap(member)
+    for _ in range(60):  # each try of the class is later than the one before
+        world.work(seconds=5)
+    world.google.script.clear()
+    world.door.post(f"/deliveries/{world.rows()[0].id}/retry")
+    world.work(seconds=1)
+    assert world.tap(member).status_code == 302
 
 
 # --- in the wallet --------------------------------------------------------------------------------
@@ -517,6 +534,34 @@ def test_phones_with_apple_wallet_are_told_while_google_keeps_silent(world: Worl
     world.google.holds.release()
     google.join()
     assert (courier.seen, world.balance(member)) == (["aa"], "1/10")
+
+
+def test_what_is_taken_and_what_is_refused_is_booked_in_one_order_of_passes(world: World) -> None:
+    """A change that takes the same passes one after the other cannot wait for us in a circle."""
+    parts = world.service.parts
+    first, last = sorted(world.crowd(2))
+    told, refused = (_telling(number, one) for number, one in enumerate((last, first)))
+
+    def settle() -> None:
+        with parts.database.writing() as session:
+            world.rounds.desk.book(session, [told], [(refused, "no")], parts.now())
+
+    def touch(session: Session, pass_id: str) -> None:
+        session.execute(select(Pass.id).where(Pass.id == pass_id).with_for_update())
+
+    with ThreadPoolExecutor(1) as pool, parts.database.writing() as session:
+        touch(session, first)
+        settling = pool.submit(settle)
+        Event().wait(0.3)
+        touch(session, last)
+        session.commit()
+        settling.result()
+    assert [world.sync(one) for one in (last, first)] == ["synced", "failed"]
+
+
+def _telling(row: int, pass_id: str) -> Telling:
+    target = f"object:{pass_id}"
+    return Telling(row, "loyaltyObject", pass_id, {}, notify=False, target=target, version=9)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:

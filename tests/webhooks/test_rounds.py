@@ -492,11 +492,17 @@ class Unbookable(AppleDesk):
 
     works = False
 
-    def book_delivered(self, session: Session, notices: Sequence[Push], now: datetime) -> None:
+    def book(
+        self,
+        session: Session,
+        told: Sequence[Push],
+        lost: Sequence[tuple[Push, str]],
+        now: datetime,
+    ) -> None:
         if not self.works:
             self.works = True
             raise OperationalError("", {}, Exception())
-        super().book_delivered(session, notices, now)
+        super().book(session, told, lost, now)
 
 
 def test_a_database_that_fails_forgets_no_answer_that_is_under_way(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, true
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from passes.store.tables.columns import ROW_NUMBER, Base
@@ -56,7 +56,8 @@ class QueuePause(Base):
 class FanOut(Base):
     """A change of all passes of a program, worked through in batches by pass id.
 
-    `tells_objects` is False when Google shows it with the class alone.
+    `tells_objects` is False when Google shows it with the class alone, `tells_phones` when only
+    Google shows it; `resumes_objects` when objects that depended on their class may go on.
     """
 
     __tablename__ = "fan_outs"
@@ -64,7 +65,9 @@ class FanOut(Base):
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
     after_pass_id: Mapped[str]
     changed: Mapped[int]
+    tells_phones: Mapped[bool] = mapped_column(server_default=true(), default=True)
     tells_objects: Mapped[bool] = mapped_column(server_default=true(), default=True)
+    resumes_objects: Mapped[bool] = mapped_column(server_default=false(), default=False)
     created_at: Mapped[datetime]
 
 

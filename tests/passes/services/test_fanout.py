@@ -1,12 +1,13 @@
 """Who hears of a new look: phones, Google's class, and Google's objects only if they show it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from passes.services import google_sync
+from passes.services import google_booking, google_sync
 from passes.services.changes import announce, begin_fan_out
 from passes.services.fanout import work_one_batch
 from passes.services.google_sync import CLASS, OBJECT
@@ -65,8 +66,8 @@ class Shop:
         """Google has the card's object as it is now."""
         card, now = self.card(), self.service.parts.now()
         with self.service.parts.database.writing() as session:
-            google_sync.book_objects(
-                session, [google_sync.Taken(card.id, card.version, "0/10")], now
+            google_booking.book_objects(
+                session, [google_booking.Taken(card.id, card.version, "0/10")], now
             )
 
     def is_current(self) -> bool:
@@ -210,6 +211,40 @@ def test_a_fan_out_that_objects_wait_for_is_not_forgotten_for_one_they_do_not(sh
     assert shop.told() == {shop.the_object}
 
 
+def test_objects_that_depended_on_their_class_go_on_when_it_arrives(shop: Shop) -> None:
+    refused, waiting, current = (shop.service.member(shop.door, shop.program) for _ in range(3))
+    now = shop.service.parts.now()
+    with shop.service.parts.database.writing() as session:
+        for member in (refused, waiting):
+            google_sync.want_object(session, member["pass"]["id"], now)
+        google_booking.book_failure(session, OBJECT + refused["pass"]["id"], "no")
+        later = update(Delivery).values(due_at=now + timedelta(hours=1))
+        session.execute(later.where(Delivery.target == OBJECT + waiting["pass"]["id"]))
+        given_up = update(Delivery).values(state=outbox.GAVE_UP)
+        session.execute(given_up.where(Delivery.target == OBJECT + refused["pass"]["id"]))
+        google_booking.book_class(session, shop.program["id"], now)
+    before = shop.card()
+    while shop.begun():
+        with shop.service.parts.database.writing() as session:
+            work_one_batch(session, now, size=1)
+    with shop.service.parts.database.reading() as session:
+        due = outbox.AT_ONCE
+        rows = session.execute(select(Delivery.target, Delivery.state, Delivery.due_at)).all()
+        syncs = [
+            google_sync.standing(session, one["pass"]["id"]).sync for one in (refused, current)
+        ]
+    on_their_way = {OBJECT + one["pass"]["id"] for one in (refused, waiting)}
+    assert set(rows) == {(target, outbox.WAITING, due) for target in on_their_way}
+    assert syncs == [google_sync.PENDING, google_sync.NONE]
+    assert shop.card().version == before.version
+
+
+def test_a_class_that_nothing_depends_on_begins_no_work(shop: Shop) -> None:
+    with shop.service.parts.database.writing() as session:
+        google_booking.book_class(session, shop.program["id"], shop.service.parts.now())
+    assert shop.begun() is None
+
+
 def test_a_stamp_and_a_new_colour_in_one_breath_leave_the_object_behind(shop: Shop) -> None:
     """Whichever comes last in the transaction."""
     mine = Pass.id == shop.member["pass"]["id"]
@@ -230,5 +265,7 @@ def test_a_colour_while_a_stamp_is_being_told_makes_nobody_wait(shop: Shop) -> N
     with shop.service.parts.database.writing() as session:
         announce(session, pass_type, mine, outbox.FAN_OUT, now, objects=False)
     with shop.service.parts.database.writing() as session:
-        google_sync.book_objects(session, [google_sync.Taken(told.id, told.version, "1/10")], now)
+        google_booking.book_objects(
+            session, [google_booking.Taken(told.id, told.version, "1/10")], now
+        )
     assert shop.is_current()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, inspect, select, text
 from werkzeug.test import TestResponse
 
-from passes.services import google_sync
+from passes.services import google_booking
 from passes.store.tables import Consent, Delivery, Event, Pass, Transaction
 from tests.conftest import PUBLIC_URL, Clock, Door, Service
 from tests.passes.web.answers import problem
@@ -223,7 +223,9 @@ def test_phones_that_hold_the_card_get_a_void_one_without_a_name(holder: Holder)
 def test_an_open_push_and_googles_object_are_on_their_way(holder: Holder) -> None:
     card, now = holder.card(), holder.service.parts.now()
     with holder.service.parts.database.writing() as session:
-        google_sync.book_objects(session, [google_sync.Taken(card.id, card.version, "0/10")], now)
+        google_booking.book_objects(
+            session, [google_booking.Taken(card.id, card.version, "0/10")], now
+        )
     before = holder.targets()
     holder.erase()
     [phone] = [one for one in holder.targets() - before if one.startswith("dev_")]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from passes.services import google_sync
+from passes.services import google_booking, google_sync
 from passes.store import outbox, pauses
 from passes.store.tables import Delivery, GoogleNotice, Pass
 from tests.conftest import PUBLIC_URL, Door, Service
@@ -56,8 +56,8 @@ class Tap:
         with self.service.parts.database.writing() as session:
             version = session.get_one(Pass, self.pass_id).version
             now = self.service.parts.now()
-            google_sync.book_objects(
-                session, [google_sync.Taken(self.pass_id, version, "0/10")], now
+            google_booking.book_objects(
+                session, [google_booking.Taken(self.pass_id, version, "0/10")], now
             )
 
     def say(self, **columns: Any) -> None:
@@ -78,7 +78,7 @@ class Tap:
 
     def refuse(self, why: str) -> None:
         with self.service.parts.database.writing() as session:
-            google_sync.book_failure(session, google_sync.OBJECT + self.pass_id, why)
+            google_booking.book_failure(session, google_sync.OBJECT + self.pass_id, why)
 
 
 @pytest.fixture(scope="module")
