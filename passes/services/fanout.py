@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
-from passes.services.google_sync import follow_class, resume_objects
+from passes.services.google_sync import follow_class, resume_objects, tell_google_alone
 from passes.services.looks import Look, read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
@@ -70,9 +70,11 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
     work.after_pass_id = ids[-1]
     work.changed += len(ids)
     mine = Pass.id.in_(ids)
-    if work.tells_phones or work.tells_objects:
+    if work.tells_phones:
         pass_type = session.get_one(Program, work.program_id).pass_type_identifier
         announce(session, pass_type, mine, FAN_OUT, now, objects=work.tells_objects)
+    elif work.tells_objects:
+        tell_google_alone(session, mine, now)
     if work.resumes_objects:
         resume_objects(session, mine, now)
     return Batch(work.program_id, len(ids), done=False)
@@ -82,8 +84,10 @@ def _tell(session: Session, old: Look, new: Look, now: datetime) -> None:
     """Google shows most of a look with the class: one request, whatever the number of holders."""
     program_id = new.version.program_id
     objects = new.shown_by_objects() != old.shown_by_objects()
-    if new.shown != old.shown or objects:
+    phones = new.shown_by_phones != old.shown_by_phones
+    if phones:
         require_sound(new)
-        begin_fan_out(session, program_id, now, objects=objects)
+    if phones or objects:
+        begin_fan_out(session, program_id, now, phones=phones, objects=objects)
     if new.shown_at_google != old.shown_at_google:
         follow_class(session, program_id, now)

@@ -22,6 +22,7 @@ OBJECT, CLASS = "object:", "class:"
 
 NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
 DAY = timedelta(hours=24)
+_OUTDATED = -1  # a version before the first
 _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
 
 
@@ -148,6 +149,23 @@ def tell_google(session: Session, passes: ColumnElement[bool], priority: int, no
     """Objects that somebody holds follow a change; returns how many are on their way."""
     held = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(passes, Pass.google_saved)
     return outbox.enqueue(session, GOOGLE, held, priority, now)
+
+
+def tell_google_alone(session: Session, passes: ColumnElement[bool], now: datetime) -> None:
+    """Objects follow a change that no phone shows; to phones these passes have not changed.
+
+    An object that is told at this moment is told once more. Others are behind until the next tap.
+    """
+    session.execute(select(Pass.id).where(passes).order_by(Pass.id).with_for_update()).all()
+    session.execute(
+        update(Pass)
+        .where(passes, Pass.google_version.is_not(None))
+        .values(google_version=_OUTDATED)
+        .execution_options(synchronize_session=False)
+    )
+    followed = Pass.google_saved | (Pass.google_sync == PENDING)
+    targets = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(passes, followed)
+    outbox.enqueue(session, GOOGLE, targets, outbox.FAN_OUT, now)
 
 
 def withdraw_object(session: Session, pass_id: str, now: datetime) -> None:

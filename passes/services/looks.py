@@ -75,14 +75,18 @@ class Look:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
-    def shown(self) -> tuple[object, ...]:
-        """What of the look stands on passes: looks with equal ones show the same passes."""
-        return (self.merchant, self.program, self.design, self.brand.key, self.apple_overrides)
+    def shown_by_phones(self) -> tuple[object, ...]:
+        """What of the look stands on Apple's passes: looks with equal ones show the same passes."""
+        return (*self._shown_by_all, self.apple_overrides)
 
     @property
     def shown_at_google(self) -> tuple[object, ...]:
         """What of the look stands in Google's class or objects."""
-        return (self.shown, self.locale, self.google_overrides)
+        return (*self._shown_by_all, self.locale, self.google_overrides)
+
+    @property
+    def _shown_by_all(self) -> tuple[object, ...]:
+        return (self.merchant, self.program, self.design, self.brand.key)
 
     def shown_by_objects(self) -> tuple[object, ...]:
         """What of the look stands in every single object at Google, the class apart.

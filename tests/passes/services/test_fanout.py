@@ -11,6 +11,7 @@ from passes.services import google_booking, google_sync
 from passes.services.changes import announce, begin_fan_out
 from passes.services.fanout import work_one_batch
 from passes.services.google_sync import CLASS, OBJECT
+from passes.services.phones import register
 from passes.store import outbox
 from passes.store.tables import Delivery, FanOut, Pass, Program
 from tests.conftest import Door, Service, logo_png
@@ -58,6 +59,12 @@ class Shop:
             mine = select(Delivery.target).where(Delivery.courier == google_sync.GOOGLE)
             return set(session.scalars(mine))
 
+    def pushes(self) -> int:
+        """Phones that wait to be told."""
+        with self.service.parts.database.reading() as session:
+            mine = select(Delivery.id).where(Delivery.courier == outbox.APNS)
+            return len(session.scalars(mine).all())
+
     def card(self) -> Pass:
         with self.service.parts.database.reading() as session:
             return session.get_one(Pass, self.member["pass"]["id"])
@@ -90,6 +97,8 @@ def open_shop(service: Service, slug: str) -> Shop:
     with service.parts.database.writing() as session:
         session.execute(update(Program).values(google_sync=google_sync.SYNCED))
         session.execute(update(Pass).values(google_saved=True))
+        card = session.get_one(Pass, shop.member["pass"]["id"])
+        register(session, card, "iPhone", card.pass_type_identifier, "aa", service.parts.now())
     shop.arrive()
     return shop
 
@@ -139,7 +148,6 @@ def test_what_the_class_shows_is_told_once(
         (PLAIN, "program", {"unit_label": "Cups"}),
         (PLAIN, "program", {"milestones": [{"at": 5, "title": "Cookie"}]}),
         (PLAIN, "template", {"barcode": {"format": "aztec"}}),
-        (PLAIN, "template", {"google_overrides": {"object": {"groupingInfo": {"sortIndex": 1}}}}),
         (PLAIN | NAMED, "merchant", {"name": "Named"}),
         (PLAIN | {"strip": {"mode": "stamps"}}, "template", {"strip": {"style": "star"}}),
         # The picture of the stamps lies on the card's colour.
@@ -159,6 +167,36 @@ def test_what_objects_show_is_told_to_each_that_is_held(
     assert {shared_shop.the_class, shared_shop.the_object} <= shared_shop.told()
     assert not shared_shop.is_current()
     shared_shop.arrive()
+    assert shared_shop.is_current()
+
+
+def test_what_only_googles_objects_show_moves_no_phone(shared_shop: Shop) -> None:
+    shared_shop.change("template", PLAIN)
+    shared_shop.work()
+    shared_shop.arrive()
+    before = shared_shop.card()
+    grouped = {"google_overrides": {"object": {"groupingInfo": {"sortIndex": 1}}}}
+    shared_shop.change("template", grouped)
+    shared_shop.work()
+    assert shared_shop.told() == {shared_shop.the_class, shared_shop.the_object}
+    assert shared_shop.pushes() == 0
+    after = shared_shop.card()
+    assert (after.version, after.modified_s) == (before.version, before.modified_s)
+    assert not shared_shop.is_current()
+    shared_shop.arrive()
+    assert shared_shop.is_current()
+
+
+def test_what_only_iphones_show_does_not_tell_google(shared_shop: Shop) -> None:
+    shared_shop.change("template", PLAIN)
+    shared_shop.work()
+    shared_shop.arrive()
+    before = shared_shop.card()
+    shared_shop.change("template", {"apple_overrides": {"sharingProhibited": True}})
+    shared_shop.work()
+    assert shared_shop.told() == set()
+    assert shared_shop.pushes() == 1
+    assert shared_shop.card().version > before.version
     assert shared_shop.is_current()
 
 
