@@ -169,8 +169,11 @@ def tell_google_alone(session: Session, passes: ColumnElement[bool], now: dateti
 
 
 def withdraw_object(session: Session, pass_id: str, now: datetime) -> None:
-    """A void card's object is told also when nobody holds it: it could still be saved as valid."""
-    might_be_there = Pass.google_version.is_not(None) | (Pass.google_sync == PENDING)
+    """A void card's object is told also when nobody holds it: it could still be saved as valid.
+
+    One that Google refused is told too: it may have been made by a request that seemed to fail.
+    """
+    might_be_there = Pass.google_sync != NONE
     target = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(
         Pass.id == pass_id, might_be_there
     )

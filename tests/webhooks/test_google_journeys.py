@@ -241,6 +241,23 @@ def test_overrides_that_are_taken_back_leave_nothing_at_google(world: World) -> 
     assert world.object(member).document == plain_object
 
 
+def test_what_google_made_and_seemed_to_refuse_is_withdrawn_too(world: World) -> None:
+    member = world.member(person={"first_name": "Zofie", "last_name": "Unique"})
+    world.work()
+    world.google.script.add(
+        Rule(answer="status", path="loyaltyObject", method="POST", status=400, applied=True)
+    )
+    world.tap(member)
+    world.work()
+    assert world.at_google(member)["sync"] == "failed"
+    assert "Unique" in json.dumps(world.object(member).document)
+    assert world.door.post(f"/members/{member['id']}/erase").status_code == 200
+    world.work()
+    after = world.object(member).document
+    assert after["state"] == "INACTIVE"
+    assert "Unique" not in json.dumps(after)
+
+
 @pytest.mark.parametrize("is_redrawn", [True, False])
 def test_of_a_member_of_an_archived_program_google_keeps_nothing_either(
     world: World, *, is_redrawn: bool
