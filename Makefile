@@ -18,7 +18,7 @@ demo: .venv/run ## Run the whole service here with a demo merchant (PORT=8080)
 	@exec $(BIN)/passmint demo
 
 test: .venv/dev ## Set up everything and run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-faults: .venv/dev ## Kill processes, crash databases and vex APNs at length (minutes)
 	@$(BIN)/python -m pytest tests/faults -m ""

@@ -73,6 +73,8 @@ def report(world: World, found: Sequence[Breach]) -> str:
 
 def _restless(world: World) -> Iterator[Breach]:
     yield Breach("restless", "The outbox does not become empty, or the phones have no rest.")
+    if not world.is_relocated():
+        yield Breach("restless", "A relocation is not finished.")
     for row in world.waiting():
         yield Breach("restless", f"{row.state}: {row.last_error}, {row.attempts} attempts")
     for phone in world.phones:

@@ -38,8 +38,6 @@ from tests.faults.troubles import (
 from tests.faults.world import Scale, World, opened
 from tests.processes import Programs
 
-pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each wants all cores
-
 LOOKS = (change_the_look,) * 2
 RELOCATIONS = (move_a_shop, retext_a_shop, open_or_close_a_shop, retext_all)
 CALM = Plan(stamps=40, others=(*LOOKS, *RELOCATIONS))
@@ -53,15 +51,18 @@ TROUBLES = (
     kill_a_web_process,
     Amid(retext_all, kill_a_web_process),
     Amid(move_a_shop, crash_the_database),
+    kill_once_relocated,
     *MOODS,
     unheard_yes,
     crash_the_database,
 )
-LAST = (rush, unheard_no, kill_once_relocated)  # whatever these lose, no later change makes up for
+LAST = (rush, unheard_no)  # whatever these lose, no later change makes up for
 STORM = Plan(stamps=200, others=TROUBLES, finale=LAST)
+RAIN = Plan(stamps=10, finale=(kill_once_relocated,))
 HURRICANE = Plan(stamps=300, others=(*TROUBLES, *TROUBLES, cut_the_power), finale=LAST)
 
 PLANS = [
+    pytest.param(RAIN, 1, id="rain-1"),
     pytest.param(STORM, 1, id="storm-1"),
     *(pytest.param(STORM, n, id=f"storm-{n}", marks=pytest.mark.long) for n in (2, 3)),
     *(pytest.param(HURRICANE, n, id=f"hurricane-{n}", marks=pytest.mark.long) for n in (4, 5)),
@@ -119,8 +120,7 @@ PREMATURE = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.prema
 HASTY = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.hasty"))
 
 BUSTLE = Plan(stamps=10, finale=(rush,))
-SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=(rush, unheard_no))
-MOVE_IN_THE_RAIN = Plan(stamps=10, finale=(kill_once_relocated,))
+SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=LAST)
 
 
 def suffered(
@@ -144,7 +144,7 @@ def test_a_worker_that_settles_before_the_answer_leaves_phones_untold(
 def test_a_worker_that_crosses_off_before_its_work_leaves_cards_misplaced(
     database_url: str, identities: DevelopmentFiles, tmp_path: Path
 ) -> None:
-    found = suffered(database_url, identities, tmp_path, PREMATURE, MOVE_IN_THE_RAIN)
+    found = suffered(database_url, identities, tmp_path, PREMATURE, RAIN)
     assert {breach.kind for breach in found} == {"untold", "misplaced"}
 
 
