@@ -32,7 +32,7 @@ class Booking:
     told: list[Claimed] = field(default_factory=list)
     gone: list[Claimed] = field(default_factory=list)
     retries: list[Retry] = field(default_factory=list)
-    lost: list[tuple[Claimed, str]] = field(default_factory=list)
+    lost: list[tuple[Claimed, Refused]] = field(default_factory=list)
     halted: list[tuple[Claimed, str]] = field(default_factory=list)
     slowed: list[tuple[Claimed, Slower]] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Books(Generic[N]):
             booking = self._sort(session, arrived, now)
             notices = {row.id: notice for row, notice, _ in arrived}
             told = [notices[row.id] for row in booking.told]
-            lost = [(notices[row.id], why) for row, why in booking.lost]
+            lost = [(notices[row.id], str(refused)) for row, refused in booking.lost]
             self._desk.book(session, told, lost, now)
             outbox.lock(session, owner, [row.id for row, _, _ in arrived])
             self._write(session, owner, booking, now)
@@ -84,7 +84,7 @@ class Books(Generic[N]):
                 case Gone() if self._desk.book_gone(session, notice, outcome, now):
                     booking.gone.append(row)
                 case Gone(why=why) | Later(why=why) if _is_hopeless(row, now):
-                    booking.lost.append((row, why))
+                    booking.lost.append((row, Refused(why)))
                 case Gone(why=why):  # renewed meanwhile
                     booking.retries.append(self._retry(row, why, None, now))
                 case Slower():
@@ -92,8 +92,8 @@ class Books(Generic[N]):
                 case Later(why=why, after_s=after_s, in_doubt=in_doubt):
                     retry = self._retry(row, why, after_s, now)
                     booking.retries.append(self._doubted(retry, now) if in_doubt else retry)
-                case Refused(why=why):
-                    booking.lost.append((row, why))
+                case Refused():
+                    booking.lost.append((row, outcome))
                 case Halted(why=why):
                     booking.halted.append((row, why))
         return booking
@@ -114,9 +114,9 @@ class Books(Generic[N]):
         if booking.gone:
             outbox.drop(session, owner, [row.id for row in booking.gone])
         outbox.postpone(session, owner, booking.retries)
-        for row, why in booking.lost:
-            log.error("delivery given up", courier=self._desk.name, row=row.id, why=why)
-            outbox.give_up(session, owner, row.id, why)
+        for row, refused in booking.lost:
+            log.error("delivery given up", courier=self._desk.name, row=row.id, why=refused.why)
+            outbox.give_up(session, owner, row.id, str(refused))
         self._pause(session, owner, booking, now)
 
     def _pause(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:

@@ -180,6 +180,18 @@ def withdraw_object(session: Session, pass_id: str, now: datetime) -> None:
     outbox.enqueue(session, GOOGLE, target, outbox.AT_THE_TILL, now)
 
 
+def forget_words(session: Session, pass_id: str) -> None:
+    """What Google said about the object goes: it may quote what the object showed."""
+    mine = update(Pass).where(Pass.id == pass_id)
+    session.execute(mine.values(google_error=None).execution_options(synchronize_session=False))
+    session.execute(
+        update(Delivery)
+        .where(Delivery.courier == GOOGLE, Delivery.target == OBJECT + pass_id)
+        .values(last_error=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
     """Whether Google would still show a change of this pass on the lock screen today."""
     sent = session.scalar(

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import record
+from passes.services.google_sync import forget_words
 from passes.services.issued import withdraw
 from passes.store.ids import new_code
 from passes.store.tables import IdempotentRequest, Member, Pass, Transaction
@@ -30,6 +31,7 @@ def erase_member(session: Session, member: Member, now: datetime) -> None:
     data = {"member_id": member.id, "pass_id": card.id, "program_id": member.program_id}
     record(session, member.merchant_id, "member.erased", data, now)
     withdraw(session, card, now)
+    forget_words(session, card.id)
 
 
 def _blank(member: Member) -> None:

@@ -279,6 +279,18 @@ def test_a_refused_push_is_given_up_where_people_see_it(shop: Shop) -> None:
     assert rounds.step() is None
 
 
+def test_a_providers_own_words_are_in_no_log(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.stamp(shop.member("aa"))
+    shop.rounds(answering(aa=Refused("Answered 400 invalid", "Zofie is no name"))).step()
+    [seen] = given_up(shop)
+    assert seen["last_error"] == "Answered 400 invalid (Zofie is no name)"
+    logged = capsys.readouterr().out
+    assert "Answered 400 invalid" in logged
+    assert "Zofie" not in logged
+
+
 def test_a_line_given_up_can_be_sent_again(shop: Shop) -> None:
     shop.stamp(shop.member("aa"))
     shop.rounds(answering(aa=Refused("no"))).step()

@@ -102,12 +102,12 @@ def verdict(answer: Answer, account: str) -> Outcome:
             )
         case HTTPStatus.FORBIDDEN:
             cure = _CURES.get(answer.reason, _INVITE).format(account=account)
-            return Halted(f"{_told(answer)}: {cure}.")
+            return Halted(f"{answer}: {cure}.")
         case HTTPStatus.NOT_FOUND:
             # An object comes before its class when the class had to wait: the order heals itself.
-            return Later(f"{_told(answer)}: the class or the object is not there yet.")
+            return Later(f"{answer}: the class or the object is not there yet.")
         case status if _is_refusal(status):
-            return Refused(f"{_told(answer)}.")
+            return Refused(str(answer), answer.words)
         case _:
             return Later(str(answer), answer.retry_after_s)
 
@@ -149,10 +149,6 @@ def review_of(document: Mapping[str, object]) -> str:
 def _is_refusal(status: int) -> bool:
     is_ours = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return is_ours and status not in _PATIENCE
-
-
-def _told(answer: Answer) -> str:
-    return f"{answer} ({answer.words})" if answer.words else str(answer)
 
 
 def _object(body: bytes) -> Mapping[str, object]:

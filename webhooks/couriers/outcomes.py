@@ -9,7 +9,7 @@ Halted(why)          nothing of this queue can be taken now (a certificate is re
                      pause the queue and raise an alarm; the row waits
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -46,9 +46,13 @@ class Slower(Later):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Never, in this form."""
+    """Never, in this form. `words` are the provider's own: they may quote what it was told."""
 
     why: str
+    words: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.why} ({self.words})" if self.words else self.why
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, inspect, select, text, update
 from werkzeug.test import TestResponse
 
-from passes.services import google_booking
+from passes.services import google_booking, google_sync
 from passes.store.tables import Consent, Delivery, Event, Pass, Transaction
 from tests.conftest import PUBLIC_URL, Clock, Door, Service
 from tests.passes.web.answers import problem
@@ -155,6 +155,19 @@ def test_the_database_knows_nothing_of_the_person_any_more(
     assert holder.left_in(after) == []
     assert holder.code not in after
     assert holder.left_in(capsys.readouterr().out) == []  # nor did any log line
+
+
+def test_what_google_said_of_the_card_goes_too(holder: Holder) -> None:
+    words = f"Invalid accountName {holder.traces[0]}"
+    target, now = google_sync.OBJECT + holder.card().id, holder.service.parts.now()
+    with holder.service.parts.database.writing() as session:
+        google_sync.want_object(session, holder.card().id, now)
+        google_booking.book_failure(session, target, words)
+        mine = update(Delivery).where(Delivery.target == target)
+        session.execute(mine.values(last_error=words))
+    holder.erase()
+    assert holder.card().google_error is None
+    assert holder.left_in(dump(holder)) == []
 
 
 def test_what_was_counted_stays_without_a_name(holder: Holder) -> None:
