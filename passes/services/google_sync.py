@@ -87,10 +87,10 @@ def standing(session: Session, pass_id: str) -> Standing:
 def want_object(session: Session, pass_id: str, now: datetime) -> None:
     """The holder tapped: the object has to be at Google as soon as possible, in its newest state.
 
-    Asking again while it is on its way changes nothing.
+    Asking again while it is on its way changes nothing; behind a fan-out it is not on its way.
     """
     sync = session.scalar(select(Pass.google_sync).where(Pass.id == pass_id))
-    if sync == PENDING and _waits(session, OBJECT + pass_id):
+    if sync == PENDING and _is_first(session, OBJECT + pass_id):
         return
     session.execute(
         update(Pass).where(Pass.id == pass_id).values(google_sync=PENDING, google_error=None)
@@ -217,10 +217,13 @@ def _in_vain(why: str | None, attempts: int | None) -> str | None:
     return why if attempts is not None and attempts >= _IN_VAIN else None
 
 
-def _waits(session: Session, target: str) -> bool:
+def _is_first(session: Session, target: str) -> bool:
     row = session.scalar(
         select(Delivery.id).where(
-            Delivery.courier == GOOGLE, Delivery.target == target, Delivery.state == outbox.WAITING
+            Delivery.courier == GOOGLE,
+            Delivery.target == target,
+            Delivery.state == outbox.WAITING,
+            Delivery.priority == outbox.AT_THE_TILL,
         )
     )
     return row is not None

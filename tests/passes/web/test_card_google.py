@@ -120,6 +120,14 @@ def test_the_first_tap_asks_for_the_object_and_a_page_waits(tap: Tap) -> None:
     assert tap.at_google["sync"] == "pending"
 
 
+def test_who_taps_does_not_wait_behind_a_fan_out(tap: Tap) -> None:
+    tap()
+    tap.say(priority=outbox.FAN_OUT)  # as after a refusal that a new class may have mended
+    tap()
+    assert tap.row
+    assert tap.row.priority == outbox.AT_THE_TILL
+
+
 def test_who_waits_asks_for_nothing_more(tap: Tap) -> None:
     tap()
     first = tap.row
