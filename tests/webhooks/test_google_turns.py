@@ -1,6 +1,8 @@
 """Turns are reserved a few at a time, used up, and lost when nobody used them in time."""
 
 from dataclasses import dataclass, field
+from threading import Event
+from time import monotonic
 
 import pytest
 
@@ -41,6 +43,21 @@ def test_a_turn_that_was_not_used_in_time_is_lost() -> None:
     turns.wait(3)
     turns.wait(2)
     assert bucket.asked == [3, 2]
+
+
+def test_turns_begin_when_the_reservation_was_made_however_long_that_took() -> None:
+    class SlowBucket(Bucket):
+        def reserve(self, turns: int) -> list[float]:
+            Event().wait(0.6)
+            return super().reserve(turns)
+
+    bucket = SlowBucket(wait_s=0.1)
+    turns = Turns(bucket.reserve, most=8)
+    begun = monotonic()
+    turns.wait(2)
+    assert monotonic() - begun >= 0.7  # not before its turn
+    turns.wait(1)
+    assert bucket.asked == [2]  # and the next one is not lost
 
 
 def test_threads_never_share_a_turn() -> None:

@@ -32,5 +32,6 @@ class Turns:
             self._ready.popleft()
         if not self._ready:
             waits = self._reserve(max(1, min(wanted, self._most)))
+            now = time.monotonic()  # a slow database takes its time
             self._ready.extend(now + wait for wait in waits)
         return self._ready.popleft()
