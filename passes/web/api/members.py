@@ -139,6 +139,7 @@ def erase(call: Call) -> Reply:
     """
     with call.parts.database.writing() as session:
         member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
+        check_revision(member.revision)
         erase_member(session, member, call.now)
         return Reply(member_view(call, session, member), revision=member.revision)
 

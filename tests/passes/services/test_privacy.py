@@ -203,6 +203,17 @@ def test_it_is_told_once_without_a_name(holder: Holder) -> None:
     ]
 
 
+def test_who_was_changed_meanwhile_is_not_erased_unseen(holder: Holder) -> None:
+    path = f"/members/{holder.member['id']}"
+    read = holder.door.get(path).headers["ETag"]
+    holder.door.patch(path, {"person": {"first_name": "Eva"}})
+    late = holder.door.post(f"{path}/erase", headers={"If-Match": read})
+    assert problem(late) == (412, "precondition_failed")
+    assert holder.read()["erased_at"] is None
+    newest = holder.door.get(path).headers["ETag"]
+    assert holder.door.post(f"{path}/erase", headers={"If-Match": newest}).status_code == 200
+
+
 def test_two_who_erase_at_once_erase_once(holder: Holder) -> None:
     code = holder.code
     together(holder.erase, holder.erase)
