@@ -34,7 +34,7 @@ class Plan:
         for number, act in enumerate(others):
             acts += [stamp] * (self.stamps * (number + 1) // len(others) - len(acts) + number)
             acts.append(act)
-        return acts
+        return acts or [stamp] * self.stamps
 
 
 def perform(world: World, plan: Plan, seed: int) -> None:

@@ -50,17 +50,16 @@ def breaches(world: World) -> list[Breach]:
     return found
 
 
-def concerned(world: World) -> int:
-    """How many phones carry cards that a change of shops changed; all the plan's changes added."""
-    lines, pushes = _lines(world), 0
+def concerned(world: World) -> list[set[str]]:
+    """By change of the plan's shops: push tokens of the phones whose cards it changed."""
+    lines, changes = _lines(world), list[set[str]]()
     for before, after in pairwise(world.chain.told):
-        names = set[str]()
+        changes.append(set())
         for card in world.cards:
             mine = [line for line in lines[card.member_id] if line.created_at < after.at]
             if _wanted(before.shops, mine) != _wanted(after.shops, mine):
-                names |= {phone.name for phone in card.phones}
-        pushes += len(names)
-    return pushes
+                changes[-1].update(map(_push_token, card.phones))
+    return changes
 
 
 def report(world: World, found: Sequence[Breach]) -> str:
@@ -146,8 +145,7 @@ def _untold(world: World, card: Card, phone: IPhone, lines: list[Transaction]) -
     changed_at = max(world.looked_at, placed_at, *(line.created_at for line in lines))
     if changed_at == LONG_AGO:
         return
-    [service] = phone.wallet.services.values()
-    pushes = world.apns.journal.pushes(service.push_token)
+    pushes = world.apns.journal.pushes(_push_token(phone))
     if not any(push.answer == _TAKEN and push.at >= changed_at for push in pushes):
         last = f"{pushes[-1].answer} at {pushes[-1].at:%H:%M:%S.%f}" if pushes else "none"
         yield Breach("untold", f"{phone.name}: changed {changed_at:%H:%M:%S.%f}, last push {last}")
@@ -188,6 +186,11 @@ def _misplaced(
 def _wanted(shops: Shops, lines: list[Transaction]) -> frozenset[Place]:
     visits = [Visit(line.location_id, line.created_at) for line in lines if line.location_id]
     return shown(shops, visits, CARD_SIZE - len(lines) % CARD_SIZE)
+
+
+def _push_token(phone: IPhone) -> str:
+    [service] = phone.wallet.services.values()
+    return service.push_token
 
 
 def _document(card: Card, phone: IPhone) -> Any:  # foreign JSON

@@ -89,8 +89,18 @@ def test_on_a_calm_day_nobody_is_told_too_often(world: World) -> None:
     assert not found, report(world, found)
     stamps = Counter({told.key: told.member_id for told in world.tills.given[stamped:]}.values())
     due = sum(stamps[card.member_id] * len(card.phones) for card in world.cards)
-    due += len(LOOKS) * len(world.phones) + concerned(world)
+    due += len(LOOKS) * len(world.phones) + sum(map(len, concerned(world)))
     assert len(world.apns.journal.pushes()) - before <= 1.1 * due
+
+
+def test_a_shop_that_moves_is_told_to_those_who_carry_it_and_nobody_else(world: World) -> None:
+    perform(world, Plan(stamps=20), seed=1)
+    world.come_to_rest()
+    before = len(world.apns.journal.pushes())
+    perform(world, Plan(stamps=0, finale=(move_a_shop,)), seed=1)
+    found = breaches(world)
+    assert not found, report(world, found)
+    assert [{push.token for push in world.apns.journal.pushes()[before:]}] == concerned(world)
 
 
 def test_nobody_is_told_of_an_edit_that_is_undone_before_a_worker_sees_it(world: World) -> None:
@@ -119,7 +129,7 @@ SEQUENCE = replace(MANY_CARDS, programs=Programs(web=f"{MUTANTS}.sequence"))
 PREMATURE = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.premature"))
 HASTY = Scale(phones=12, cards=4, programs=Programs(worker=f"{MUTANTS}.hasty"))
 
-BUSTLE = Plan(stamps=10, finale=(rush,))
+BUSTLE = Plan(stamps=0, finale=(rush,))
 SQUALL = Plan(stamps=20, others=(kill_a_worker,), finale=LAST)
 
 
