@@ -20,6 +20,7 @@ from benchmarks.scale import fill
 from passes.loyalty.places import Point, chart
 from passes.services import counter, relocations
 from passes.services.placing import keep, read_places
+from passes.services.relocation_steps import Mover
 from passes.store.database import Database
 from passes.store.tables import Delivery, Location, Member, Merchant, Pass, PlaceSet
 
@@ -105,11 +106,10 @@ def change(database: Database, merchant_id: str, location_ids: list[str], **fiel
 
 def relocate(database: Database, pause: Callable[[], None] = lambda: None) -> tuple[float, int]:
     """Seconds of this thread's CPU, and how many passes changed."""
-    spent, changed = 0.0, 0
+    spent, changed, mover = 0.0, 0, Mover(database)
     while True:
         start = time.thread_time()
-        with database.writing() as session:
-            batch = relocations.work_one_batch(session, now(), database.batch)
+        batch = mover.work_one_batch(now())
         spent += time.thread_time() - start
         if batch is None:
             return spent, changed

@@ -15,8 +15,9 @@ from passes.services import location_files
 from passes.services.api_keys import all_keys, mint_key, revoke_key
 from passes.services.drafts import Scope
 from passes.services.merchants import find_merchant
+from passes.services.misplaced import passes_left
 from passes.services.recovery import tell_everybody_again
-from passes.services.relocations import find_relocation, passes_left, relocating
+from passes.services.relocations import find_relocation, relocating
 from passes.settings import SettingsError, load_settings
 from passes.store import schema
 from passes.store.database import Database

@@ -26,8 +26,9 @@ from certs import development
 from certs.apple import Keyring, load_identities
 from certs.authority import Authority, load_authority
 from certs.google import GoogleIdentity, load_google_identity
-from passes.services import counter, google_sync, relocations
+from passes.services import counter, google_sync
 from passes.services.api_keys import mint_key
+from passes.services.relocation_steps import Batch, Mover
 from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
@@ -146,12 +147,12 @@ class Service:
         assert answer.status_code == 201, answer.text
         return dict(answer.json)
 
-    def relocate(self) -> list[relocations.Batch]:
+    def relocate(self) -> list[Batch]:
         """As the worker does, until every change of shops has reached the passes."""
         batches = []
+        mover = Mover(self.parts.database)
         while True:
-            with self.parts.database.writing() as session:
-                batch = relocations.work_one_batch(session, self.parts.now())
+            batch = mover.work_one_batch(self.parts.now(), size=250)
             if batch is None:
                 return batches
             batches.append(batch)

@@ -10,7 +10,15 @@ from typing import Protocol
 
 import structlog
 
-from passes.services import fanout, google_saves, google_sync, idempotency, phones, relocations
+from passes.services import (
+    fanout,
+    google_saves,
+    google_sync,
+    idempotency,
+    phones,
+    placing,
+)
+from passes.services.relocation_steps import Mover
 from passes.store import outbox
 from passes.store.database import Database
 from webhooks.rounds import Counted
@@ -76,6 +84,10 @@ class Worker:
     terms: Terms
     daily: Sequence[DailyJob] = ()
     stopping: Flag = field(default_factory=Flag)
+    _mover: Mover = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mover = Mover(self.database)
 
     def run(self) -> None:
         """Works until `stop`; what was begun is finished."""
@@ -135,16 +147,17 @@ class Worker:
         return batch is not None
 
     def _relocate(self) -> bool:
-        with self.database.reading() as session:
-            if not relocations.is_work_left(session):
-                return False
-        with self.database.writing() as session:
-            batch = relocations.work_one_batch(session, self.now(), self.database.batch)
-        return batch is not None
+        return self._mover.work_one_batch(self.now()) is not None
 
     def _tidy(self, _: Callable[[], bool]) -> bool:
+        now = self.now()
         with self.database.writing() as session:
-            phones.forget_idle_devices(session, self.now())
+            phones.forget_idle_devices(session, now)
+        with self.database.reading() as session:
+            unused = placing.unused_sets(session, now)
+        for start in range(0, len(unused), self.database.batch):
+            with self.database.writing() as session:
+                placing.forget_sets(session, unused[start : start + self.database.batch], now)
         return True
 
     def _clean(self) -> None:

@@ -4,13 +4,13 @@ Not for: bringing a change of the shops to the passes that are out (relocations)
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -59,6 +59,8 @@ class ProgramPlaces:
     points: Mapping[str, Point]
     home: Point | None
     _chart: Chart = field(compare=False)
+    # By what they show, whatever they are called inside: equal places make equal passes.
+    _order: Mapping[str, tuple[int, bytes]] = field(compare=False)
     _digests: dict[tuple[str, ...], tuple[Places, str]] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -71,7 +73,7 @@ class ProgramPlaces:
     @property
     def shared(self) -> tuple[Point, ...]:
         """Where the shops are that every pass shows; () when they are chosen for each."""
-        return () if self.chosen else tuple(map(_point, _ordered(self.shops.values())))
+        return () if self.chosen else tuple(_point(self.shops[one]) for one in self._order)
 
     def resolve(self, anchors: str) -> Resolved:
         """The set for these anchors (ids joined by commas): a few microseconds once the
@@ -84,8 +86,10 @@ class ProgramPlaces:
     def _content(self, shop_ids: tuple[str, ...]) -> tuple[Places, str]:
         known = self._digests.get(shop_ids)
         if known is None:
-            places = _ordered(self.shops[one] for one in shop_ids)
-            known = self._digests[shop_ids] = (places, _digest(to_json(places)))
+            ordered = sorted(shop_ids, key=lambda one: self._order[one][0])
+            places = tuple(self.shops[one] for one in ordered)
+            digest = _digest(b"\n".join(self._order[one][1] for one in ordered))
+            known = self._digests[shop_ids] = (places, digest)
         return known
 
 
@@ -120,7 +124,7 @@ def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[P
         shops = {one: shop for one, shop in open_shops.items() if one in wanted}
         home = points.get(home_id or next(iter(shops), ""))
         plan = chart(tuple((one, points[one]) for one in shops))
-        found.append(ProgramPlaces(program_id, shops, points, home, plan))
+        found.append(ProgramPlaces(program_id, shops, points, home, plan, _in_order(shops)))
     return found
 
 
@@ -169,6 +173,31 @@ def keep(session: Session, sets: Iterable[Resolved], now: datetime) -> None:
             index_elements=["id"], set_={"used_at": statement.excluded.used_at}
         ),
         rows,
+    )
+
+
+def unused_sets(session: Session, now: datetime) -> list[str]:
+    """Ids of the sets that no pass has shown for a day."""
+    return list(
+        session.scalars(
+            select(PlaceSet.id).where(
+                PlaceSet.used_at < now - UNUSED_FOR,
+                ~exists().where(Pass.place_set_id == PlaceSet.id),
+            )
+        )
+    )
+
+
+def forget_sets(session: Session, set_ids: Sequence[str], now: datetime) -> None:
+    """Removes those of these sets that did not come into use meanwhile."""
+    session.execute(
+        delete(PlaceSet)
+        .where(
+            PlaceSet.id.in_(set_ids),
+            PlaceSet.used_at < now - UNUSED_FOR,
+            ~exists().where(Pass.place_set_id == PlaceSet.id),
+        )
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -224,9 +253,11 @@ def _visits(session: Session, member_id: str) -> list[Visit]:
     return [Visit(location_id, at) for location_id, at in rows if location_id]
 
 
-def _ordered(shops: Iterable[PlaceDesign]) -> Places:
-    """By what they show, whatever they are called inside: equal places make equal passes."""
-    return tuple(sorted(shops, key=lambda shop: (shop.latitude, shop.longitude, to_json(shop))))
+def _in_order(shops: Mapping[str, PlaceDesign]) -> Mapping[str, tuple[int, bytes]]:
+    """By id, in order: which it is, and what it shows."""
+    told = {one: to_json(shop) for one, shop in shops.items()}
+    ordered = sorted(shops, key=lambda one: (shops[one].latitude, shops[one].longitude, told[one]))
+    return {one: (number, told[one]) for number, one in enumerate(ordered)}
 
 
 def _row(resolved: Resolved, now: datetime) -> dict[str, object]:

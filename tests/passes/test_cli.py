@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from passes.cli import COMMANDS
-from passes.services import relocations
+from passes.services.relocation_steps import Mover
 from tests.conftest import PUBLIC_URL, Service
 from tests.passes.services.chain import Chain, point
 from tests.together import PATIENCE_S
@@ -82,8 +82,7 @@ def test_whoever_watches_sees_the_cards_follow(chain: Chain, run: Run) -> None:
 
     def work() -> None:
         while not stop.wait(0.01):
-            with chain.database.writing() as session:
-                relocations.work_one_batch(session, chain.clock())
+            Mover(chain.database).work_one_batch(chain.clock())
 
     worker = threading.Thread(target=work)
     worker.start()

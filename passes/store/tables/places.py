@@ -57,9 +57,9 @@ class PlaceSet(Base):
 class Relocation(Base):
     """A change of a merchant's shops on its way to the passes, set by set.
 
-    Done are the programs up to `after_program_id`, and of the next one the sets up to
-    `after_set_id`. `checked` passes had a set that was no longer right, `changed` of them show
-    something else now.
+    Of the present round done are the programs up to `after_program_id`, and of the next one the
+    sets up to `after_set_id`. It merges so many `edits`; the round began after `round_edits`.
+    `checked` passes had a set that was no longer right, `changed` of them show something else now.
     """
 
     __tablename__ = "relocations"
@@ -67,9 +67,12 @@ class Relocation(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("rel"))
     merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"))
+    edits: Mapped[int]
+    round_edits: Mapped[int]
     after_program_id: Mapped[str]
     after_set_id: Mapped[str]
     checked: Mapped[int]
     changed: Mapped[int]
     created_at: Mapped[datetime]
+    worked_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from passes.errors import FieldFault, Invalid
-from passes.services import location_files, locations, relocations
+from passes.services import location_files, locations, misplaced, relocations
 from passes.services.drafts import LocationDraft
 from passes.store.tables import Location, Relocation
 from passes.web.api.contract import Call, Reply, Routes, check_revision
@@ -203,7 +203,7 @@ def progress(call: Call) -> Reply:
     with call.parts.database.reading() as session:
         work = relocations.find_relocation(session, call.merchant_id, call.path["relocation_id"])
         is_done = work.finished_at is not None
-        left = 0 if is_done else relocations.passes_left(session, call.merchant_id)
+        left = 0 if is_done else misplaced.passes_left(session, call.merchant_id)
         return Reply(_progress(work, left))
 
 
@@ -230,7 +230,7 @@ def _affected(call: Call, begun: relocations.Begun) -> int:
     if begun.relocation_id is None:
         return 0
     with call.parts.database.reading() as session:
-        return relocations.passes_left(session, call.merchant_id)
+        return misplaced.passes_left(session, call.merchant_id)
 
 
 def _imported(plan: location_files.Plan) -> ImportView:

@@ -13,12 +13,31 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from passes.loyalty.places import Point
-from passes.services import counter, relocations
+from passes.services import counter, placing, relocations
+from passes.services.relocation_steps import Mover
 from passes.store.database import Database
 from passes.store.tables import Location, Member, Program
 from tests.conftest import Service
 from tests.passes.services.chain import Chain, nearest, point
 from tests.together import together
+
+
+class Died(Exception):
+    """What ends a worker in the middle of its work."""
+
+
+class Dying(Database):
+    """A database whose writing unit ends before its commit."""
+
+    def __init__(self, database: Database) -> None:
+        self.engine = database.engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with super().writing() as session:
+            yield session
+            raise Died
+
 
 HOME = {0, 1, 2, 3, 20, 21, 22, 40, 41, 60}
 
@@ -121,8 +140,7 @@ def test_a_text_concerns_only_those_who_read_its_language(chain: Chain) -> None:
 def test_a_stamp_follows_its_member_while_a_relocation_is_under_way(chain: Chain) -> None:
     members = [chain.member() for _ in range(7)]
     chain.build({n: point(n) for n in range(200)}, "Come in")
-    with chain.database.writing() as session:
-        relocations.work_one_batch(session, chain.clock(), size=3)
+    Mover(chain.database).work_one_batch(chain.clock(), size=3)
     for number, member in enumerate(members):
         chain.stamp(member, 20 * number)
     chain.pushed()
@@ -144,10 +162,9 @@ def test_a_worker_that_dies_leaves_nothing_undone_and_tells_nobody_twice(chain: 
     before = [chain.version(member) for member in members]
     told = chain.build({number: point(number) for number in range(20)}, "Come in")
     assert told["affected_passes"] == 7
-    with chain.database.writing() as session:
-        assert relocations.work_one_batch(session, chain.clock(), size=3)
-    with chain.database.reading() as session:  # whatever it does is never committed
-        assert relocations.work_one_batch(session, chain.clock(), size=3)
+    assert Mover(chain.database).work_one_batch(chain.clock(), size=3)
+    with pytest.raises(Died):
+        Mover(Dying(chain.database)).work_one_batch(chain.clock(), size=3)
     assert chain.service.relocate()[-1].done
     assert chain.pushed() == sorted(member["pass"]["id"] for member in members)
     after = [chain.version(member) for member in members]
@@ -179,8 +196,7 @@ def test_whatever_happens_at_once_every_pass_ends_with_its_ten(chain: Chain) -> 
 
     def worker() -> None:
         for _ in range(40):
-            with chain.database.writing() as session:
-                relocations.work_one_batch(session, chain.clock(), size=2)
+            Mover(chain.database).work_one_batch(chain.clock(), size=2)
 
     acts = [partial(till, 1), partial(till, 2), join, partial(merchant, 3), partial(merchant, 4)]
     together(*acts, worker, worker)
@@ -235,5 +251,7 @@ def test_sets_that_nobody_shows_any_more_are_forgotten_after_a_day(chain: Chain)
     chain.clock.forward(timedelta(days=2))
     chain.change(85, relevant_text={"en": "There"})
     chain.service.relocate()
+    with chain.database.writing() as session:
+        placing.forget_sets(session, placing.unused_sets(session, chain.clock()), chain.clock())
     shown = chain.sets(shown=True)
     assert chain.sets() == shown | chain.sets(since=chain.clock())

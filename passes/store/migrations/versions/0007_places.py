@@ -65,11 +65,14 @@ def upgrade() -> None:
         "relocations",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("merchant_id", sa.String(), nullable=False),
+        sa.Column("edits", sa.Integer(), nullable=False),
+        sa.Column("round_edits", sa.Integer(), nullable=False),
         sa.Column("after_program_id", sa.String(), nullable=False),
         sa.Column("after_set_id", sa.String(), nullable=False),
         sa.Column("checked", sa.Integer(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("worked_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("finished_at", UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchants.id"], name=op.f("fk_relocations_merchant_id")
