@@ -194,7 +194,7 @@ def _place(
     place: PlaceDesign, locale: str, values: Mapping[str, str], reward: FaceField
 ) -> FacePlace:
     """Said in the member's language: by the merchant, or else in our own words."""
-    text = fill(place.texts.get(locale, ""), values) or f"{reward.label}: {reward.value}"
+    text = fill(place.texts.get(locale, ""), values).strip() or f"{reward.label}: {reward.value}"
     return FacePlace(place.latitude, place.longitude, text)
 
 

@@ -250,4 +250,4 @@ def _tell(
     if google - apple:
         those = Pass.id.in_(google - apple)
         google_sync.tell_google(session, those, FAN_OUT, now)
-        mark_changed(session, pass_type, those, now, objects=True)
+        mark_changed(session, pass_type, those, now, phones=False)

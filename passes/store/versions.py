@@ -24,6 +24,7 @@ class _Change:
     passes: ColumnElement[bool]
     now: datetime
     objects: bool
+    phones: bool
 
 
 def mark_changed(
@@ -33,14 +34,15 @@ def mark_changed(
     now: datetime,
     *,
     objects: bool = True,
+    phones: bool = True,
 ) -> None:
     """The passes that match, all of one pass type and locked by the caller, have changed.
 
     They get the next version when the session commits, and a later `modified_s`. `objects` tells
-    whether their objects at Google show the change too.
+    whether their objects at Google show the change, `phones` whether Apple's phones do.
     """
     changes = session.info.setdefault(_CHANGES, [])
-    changes.append(_Change(pass_type_identifier, passes, now, objects))
+    changes.append(_Change(pass_type_identifier, passes, now, objects, phones))
 
 
 def number_changes(session: Session) -> None:
@@ -74,6 +76,8 @@ def _number(session: Session, pass_type_identifier: str, changes: list[_Change])
     ).scalar_one()
     second = max(int(change.now.timestamp()) for change in changes)
     at_google = or_(false(), *(change.passes for change in changes if change.objects))
+    on_phones = or_(false(), *(change.passes for change in changes if change.phones))
+    later = case((Pass.modified_s < second, second), else_=Pass.modified_s + 1)
     session.execute(
         update(Pass)
         .where(
@@ -81,8 +85,8 @@ def _number(session: Session, pass_type_identifier: str, changes: list[_Change])
             Pass.pass_type_identifier == pass_type_identifier,
         )
         .values(
-            version=version,
-            modified_s=case((Pass.modified_s < second, second), else_=Pass.modified_s + 1),
+            version=case((on_phones, version), else_=Pass.version),
+            modified_s=case((on_phones, later), else_=Pass.modified_s),
             object_version=case((at_google, version), else_=Pass.object_version),
         )
         .execution_options(synchronize_session=False)

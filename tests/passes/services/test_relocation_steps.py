@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from passes.services import misplaced
 from passes.services.relocation_steps import Batch, Mover
-from passes.store.tables import PlaceSet, Program, Relocation
+from passes.store.tables import Pass, PlaceSet, Program, Relocation
 from tests.conftest import Door, Service
 from tests.passes.services.chain import Chain, point
 
@@ -111,3 +111,25 @@ def test_a_void_card_waits_for_nothing(chain: Chain) -> None:
         assert misplaced.passes_left(session, merchant_id) == 1
     chain.service.relocate()
     assert valid["pass"]["id"] in chain.pushed()
+
+
+def test_what_only_google_shows_is_no_news_to_a_phone(service: Service) -> None:
+    chain = Chain.open(service, shops=10)
+    service.relocate()
+    member = chain.member()
+    before = chain.version(member)
+    far = {"name": "Far", "latitude": -33.87, "longitude": 151.21}
+    assert chain.door.post("/locations", far).status_code == 201  # beyond ten, objects name them
+    service.relocate()
+    with chain.database.reading() as session:
+        card = session.get_one(Pass, member["pass"]["id"])
+        assert card.version == before
+        assert card.object_version > 0
+    assert chain.pushed() == []
+
+
+def test_a_text_of_nothing_but_an_empty_placeholder_is_none(chain: Chain) -> None:
+    member = chain.member()
+    retext(chain, "{{first_name}} {{last_name}}")
+    texts = {one["relevantText"] for one in chain.pass_of(member)["locations"]}
+    assert texts == {one for one in texts if one.strip()}
