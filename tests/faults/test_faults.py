@@ -57,7 +57,7 @@ TROUBLES = (
     crash_the_database,
 )
 LAST = (rush, unheard_no)  # whatever these lose, no later change makes up for
-STORM = Plan(stamps=200, others=TROUBLES, finale=LAST)
+STORM = Plan(stamps=150, others=TROUBLES, finale=LAST)
 RAIN = Plan(stamps=10, finale=(kill_once_relocated,))
 HURRICANE = Plan(stamps=300, others=(*TROUBLES, *TROUBLES, cut_the_power), finale=LAST)
 
