@@ -50,7 +50,6 @@ def remove_location(session: Session, location: Location, now: datetime) -> None
     """The shop is gone for everybody but the ledger; its external id is free again."""
     location.removed_at = now
     location.active = False
-    location.external_id = None
     programs = select(Program).where(Program.merchant_id == location.merchant_id)
     for program in session.scalars(programs):
         if program.home_location_id == location.id:

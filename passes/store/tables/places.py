@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from passes.store.ids import new_id
@@ -15,7 +15,15 @@ class Location(Base):
 
     __tablename__ = "locations"
     __table_args__ = (
-        UniqueConstraint("merchant_id", "external_id"),
+        # No constraint: that would be a key, which tills lock, and changing it would wait for them.
+        Index(
+            None,
+            "merchant_id",
+            "external_id",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
         Index(None, "merchant_id", "created_at", "id"),
     )
 

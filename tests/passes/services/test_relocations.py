@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -240,6 +240,21 @@ def test_shops_stand_still_while_a_pass_is_placed_and_the_other_way_round(chain:
             place(later, other)
     chain.service.relocate()
     assert chain.misplaced() == []
+
+
+def test_a_shop_is_renumbered_and_removed_while_a_till_stamps_there(chain: Chain) -> None:
+    if chain.database.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    with chain.database.writing() as session:
+        session.execute(
+            select(Location.id)
+            .where(Location.id == chain.shops[130])
+            .with_for_update(read=True, key_share=True)  # as a ledger line that names it does
+        ).all()
+        for act in ({"external_id": "new"}, {"active": False}):
+            with impatient(chain.database) as later:
+                for name, value in act.items():
+                    setattr(later.get_one(Location, chain.shops[130]), name, value)
 
 
 def test_sets_that_nobody_shows_any_more_are_forgotten_after_a_day(chain: Chain) -> None:

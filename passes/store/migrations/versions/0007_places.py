@@ -32,15 +32,19 @@ def upgrade() -> None:
             ["merchant_id"], ["merchants.id"], name=op.f("fk_locations_merchant_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_locations")),
-        sa.UniqueConstraint(
-            "merchant_id", "external_id", name=op.f("uq_locations_merchant_id_external_id")
-        ),
     )
     with op.batch_alter_table("locations", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_locations_merchant_id_created_at_id"),
             ["merchant_id", "created_at", "id"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_locations_merchant_id_external_id"),
+            ["merchant_id", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
         )
 
     op.create_table(
