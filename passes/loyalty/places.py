@@ -4,7 +4,7 @@ Values in, ids out. Distances are great circles, right at the antimeridian and a
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,9 +12,9 @@ from heapq import nsmallest
 from itertools import chain, islice
 
 MAX_PLACES = 10  # per pass; Apple, Wallet Passes: Pass.locations; Google: merchantLocations
-MAX_ANCHORS = 3
+MAX_ANCHORS = 3  # and so many visits they are taken from
 HALF_LIFE = timedelta(days=90)  # a visit a season ago counts half as much as one today
-_SHARE = 0.5  # of the favourite's weight: what weighs less is no anchor
+_SHARE = 0.5  # of the heaviest one's weight: what weighs less is no anchor
 
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
 _CHARTS = 16  # sets of shops one process remembers
@@ -52,22 +52,21 @@ def distance_m(one: Point, other: Point) -> float:
     return 2 * _EARTH_M * math.asin(min(1.0, half_chord))
 
 
-def anchors_of(visits: Iterable[Visit]) -> tuple[str, ...]:
-    """The shops a history hangs on, ordered by id: the favourite, and up to two others that weigh
-    at least half as much. () without history.
+def anchors_of(visits: Sequence[Visit]) -> tuple[str, ...]:
+    """The shops a history, newest first, hangs on; ordered by id, () without history.
 
-    A visit's weight halves every `HALF_LIFE`. All fade alike, so the anchors only change when
-    somebody is stamped, not while time passes.
+    Of those of the last three visits the latest, and each that weighs at least half as much as the
+    heaviest of them.
+
+    So one visit far away brings its neighbourhood in, and three in a row leave the old one behind.
+    A visit's weight halves every `HALF_LIFE`, all fade alike: the anchors only change when somebody
+    is stamped, not while time passes.
     """
-    weights = _weights(sorted(visits, key=lambda visit: (visit.at, visit.shop_id)))
-    ranked = sorted(weights, key=lambda shop_id: (-weights[shop_id], shop_id))
-    return tuple(
-        sorted(
-            shop_id
-            for shop_id in ranked[:MAX_ANCHORS]
-            if weights[shop_id] >= _SHARE * weights[ranked[0]]
-        )
-    )
+    recent = {visit.shop_id for visit in visits[:MAX_ANCHORS]}
+    weights = _weights(visits)
+    least = _SHARE * max((weights[shop_id] for shop_id in recent), default=0.0)
+    latest = {visit.shop_id for visit in visits[:1]}
+    return tuple(sorted(latest | {one for one in recent if weights[one] >= least}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,10 +244,11 @@ def _read_present(session: Session, program: Program) -> ProgramPlaces:
 
 
 def _visits(session: Session, member_id: str) -> list[Visit]:
+    """The newest first; of one moment, in the order of the ledger."""
     rows = session.execute(
         select(Transaction.location_id, Transaction.created_at)
         .where(Transaction.member_id == member_id, Transaction.location_id.is_not(None))
-        .order_by(Transaction.created_at.desc(), Transaction.id)
+        .order_by(Transaction.created_at.desc(), Transaction.balance_after.desc())
         .limit(_REMEMBERED)
     )
     return [Visit(location_id, at) for location_id, at in rows if location_id]

@@ -126,7 +126,7 @@ def text_of(word: str) -> str:
 def shown(shops: Shops, visits: Sequence[Visit], remaining: int) -> frozenset[Place]:
     """What a card with this history shows of the shops."""
     open_shops = tuple((shop_id, shop.point) for shop_id, shop in shops.items() if shop.active)
-    latest = sorted(visits, key=lambda visit: visit.at)[-_LATEST:]
+    latest = sorted(visits, key=lambda visit: visit.at)[: -_LATEST - 1 : -1]
     anchors = [shops[shop_id].point for shop_id in anchors_of(latest)]
     chosen = (shops[shop_id] for shop_id in chart(open_shops).choose(anchors, None))
     return frozenset(

@@ -133,12 +133,14 @@ class Chain:
             wrong = []
             for card in session.scalars(select(Pass).where(Pass.program_id == program.id)):
                 rows = session.execute(
-                    select(Transaction.location_id, Transaction.created_at).where(
+                    select(Transaction.location_id, Transaction.created_at)
+                    .where(
                         Transaction.member_id == card.member_id,
                         Transaction.location_id.is_not(None),
                     )
+                    .order_by(Transaction.created_at.desc(), Transaction.balance_after.desc())
                 )
-                anchors = anchors_of(Visit(shop_id or "", at) for shop_id, at in rows)
+                anchors = anchors_of([Visit(shop_id or "", at) for shop_id, at in rows])
                 if card.place_set_id != here.resolve(",".join(anchors)).id:
                     wrong.append(card.id)
             return wrong
