@@ -5,6 +5,7 @@ Faults point at `/LINE/COLUMN`, the line as an editor counts it.
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _REQUIRED = ("name", "latitude", "longitude")
 _TEXT = "relevant_text"
 _TEXTS = {f"{_TEXT}_{locale}": locale for locale in get_args(Locale)}
 _COLUMNS = (*LocationDraft.model_fields, *_TEXTS)
+_DEGREES = re.compile(r"[+-]?\d{1,3}(?:[.,]\d+)?", re.ASCII)
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -189,10 +191,9 @@ def _text(cell: str) -> str | None:
 
 
 def _number(cell: str) -> float:
-    try:
-        return float(cell.replace(",", "."))
-    except ValueError as error:
-        raise ValueError("must be a number of degrees such as 47.4979") from error
+    if not _DEGREES.fullmatch(cell):
+        raise ValueError("must be a number of degrees such as 47.4979")
+    return float(cell.replace(",", "."))
 
 
 def _whole(cell: str) -> int | None:
@@ -218,10 +219,14 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 
 
 def _known(row: Row, shops: Sequence[Location]) -> Location | None:
-    if "external_id" in row.given:
-        wanted = row.given["external_id"]
-        return next((shop for shop in shops if shop.external_id == wanted), None)
-    return next((shop for shop in shops if shop.name == row.given["name"]), None)
+    """By its external id, else by its name; a shop of this name that has no id yet gets it."""
+    wanted, name = row.given.get("external_id"), row.given["name"]
+    if wanted is None:
+        return next((shop for shop in shops if shop.name == name), None)
+    nameless = (shop for shop in shops if shop.external_id is None and shop.name == name)
+    return next((shop for shop in shops if shop.external_id == wanted), None) or next(
+        nameless, None
+    )
 
 
 def _merged(shop: Location | None, row: Row) -> LocationDraft:
@@ -274,8 +279,8 @@ def _doubtful(
     standing = [point_of(shop) for shop in shops if shop.active and shop.id not in replaced]
     points = [point_of(draft) for _, draft in drafts]
     for index, (row, (shop, draft)) in enumerate(zip(rows, drafts, strict=True)):
-        if draft.confirm_coordinates or (shop and point_of(shop) == points[index]):
+        if shop and point_of(shop) == points[index]:
             continue
         others = standing + points[:index] + points[index + 1 :]
-        for fault in doubts(points[index], others):
+        for fault in doubts(points[index], others, confirmed=draft.confirm_coordinates):
             yield row.fault(fault.pointer.strip("/"), fault.code, fault.detail)

@@ -126,17 +126,20 @@ def fill(location: Location, draft: LocationDraft) -> None:
 
 def require_likely(draft: LocationDraft, others: Sequence[Point]) -> None:
     """Invalid when the coordinates look mistaken and nobody confirmed them."""
-    found = doubts(point_of(draft), others)
-    if found and not draft.confirm_coordinates:
+    found = doubts(point_of(draft), others, confirmed=draft.confirm_coordinates)
+    if found:
         raise Invalid(found)
 
 
-def doubts(point: Point, others: Sequence[Point]) -> list[FieldFault]:
-    """Why a shop can hardly stand there; `others` are shops of the same chain."""
+def doubts(point: Point, others: Sequence[Point], *, confirmed: bool) -> list[FieldFault]:
+    """Why a shop can hardly stand there; `others` are shops of the same chain.
+
+    Nobody can confirm a shop where there is only sea.
+    """
     if max(abs(point.latitude), abs(point.longitude)) < _NULL_ISLAND_DEG:
         detail = "0, 0 lies in the Gulf of Guinea: look the shop's coordinates up"
         return [FieldFault("/latitude", "null_island", detail)]
-    if _is_swapped(point, others):
+    if not confirmed and _is_swapped(point, others):
         detail = (
             "it would lie next to your other shops if latitude and longitude changed places: "
             "swap them, or send confirm_coordinates: true"

@@ -289,3 +289,25 @@ def test_lint_tells_what_phones_will_make_of_the_shops(standing: Service, door: 
     wish = {"location_ids": [one["id"] for one in elsewhere]}
     door.patch(f"/programs/{program['id']}", wish)
     assert issues() == set()
+
+
+def test_a_row_with_an_id_finds_the_shop_of_its_name_that_had_none(door: Door) -> None:
+    door.bring_in("name,latitude,longitude\nDeak,47.4975,19.0540")
+    answer = door.bring_in("external_id,name,latitude,longitude\n7,Deak,47.4975,19.0540").json
+    assert (answer["created"], answer["updated"]) == (0, 1)
+    [shop] = door.get("/locations").json["data"]
+    assert (shop["external_id"], shop["name"]) == ("7", "Deak")
+
+
+def test_nobody_can_confirm_a_shop_in_the_sea(door: Door) -> None:
+    sea = {"name": "Buoy", "latitude": 0.001, "longitude": 0, "confirm_coordinates": True}
+    assert faults(door.post("/locations", sea)) == {("/latitude", "null_island")}
+    rows = "name,latitude,longitude,confirm_coordinates\nBuoy,0.001,0,yes"
+    assert "null_island" in door.bring_in(rows).text
+
+
+@pytest.mark.parametrize("cell", ["4_7.5", "47.5e0", "nan", "٤٧", "47.5.1"])
+def test_degrees_are_written_plainly(door: Door, cell: str) -> None:
+    answer = door.bring_in(f"name,latitude,longitude\nDeak,{cell},19.05")
+    assert answer.status_code == 422
+    assert "number of degrees" in answer.text
