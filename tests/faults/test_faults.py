@@ -163,7 +163,12 @@ def test_a_plain_sequence_as_tag_leaves_phones_behind_that_were_told(
     database_url: str, database: Database, identities: DevelopmentFiles, tmp_path: Path
 ) -> None:
     create_sequence(database)
-    found = suffered(database_url, identities, tmp_path, SEQUENCE, BUSTLE)
+    for attempt in range(3):  # phones of a busy machine may ask too late to be misled
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        found = suffered(database_url, identities, folder, SEQUENCE, BUSTLE)
+        if found:
+            break
     assert {breach.kind for breach in found} == {"stale", "misplaced"}
 
 

@@ -62,5 +62,5 @@ class Errands:
         return self._open[errand].at
 
     def next_due(self) -> datetime | None:
-        """When there is something to do; None when there is nothing."""
-        return min((due.at for due in self._open.values()), default=None)
+        """When there is something to do; None when there is nothing. Any thread may ask."""
+        return min((due.at for due in list(self._open.values())), default=None)
