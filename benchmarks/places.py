@@ -26,7 +26,7 @@ from passes.store.tables import Delivery, Location, Member, Merchant, Pass, Plac
 
 PASSES = 100_000
 SHOPS, CITIES = 200, 5
-BREATH_S = 0.05  # what the worker leaves to others between two batches
+BREATH_S = 0.15  # what the worker leaves to others between two batches
 QUIET_STAMPS = 200
 
 

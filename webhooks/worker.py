@@ -27,7 +27,7 @@ from webhooks.terms import Clock, Terms
 _IDLE_S = 0.05
 _FAN_OUT_IDLE_S = 0.2
 _GLANCE_S = 0.05
-_BREATH_S = 0.05  # between two batches of long work, for stamps that wait for SQLite's one lock
+_BREATH_S = 0.15  # between two batches of long work, for stamps that wait for SQLite's one lock
 _TROUBLE_S = 1.0
 _HOUSEKEEPING_S = 60.0
 _DAY_S, _HOUR_S = 86_400.0, 3_600.0
@@ -143,7 +143,7 @@ class Worker:
             if not fanout.is_work_left(session):
                 return False
         with self.database.writing() as session:
-            batch = fanout.work_one_batch(session, self.now(), self.database.batch)
+            batch = fanout.work_one_batch(session, self.now())
         return batch is not None
 
     def _relocate(self) -> bool:
@@ -155,9 +155,9 @@ class Worker:
             phones.forget_idle_devices(session, now)
         with self.database.reading() as session:
             unused = placing.unused_sets(session, now)
-        for start in range(0, len(unused), self.database.batch):
+        for start in range(0, len(unused), fanout.BATCH):
             with self.database.writing() as session:
-                placing.forget_sets(session, unused[start : start + self.database.batch], now)
+                placing.forget_sets(session, unused[start : start + fanout.BATCH], now)
         return True
 
     def _clean(self) -> None:

@@ -14,7 +14,7 @@ from passes.services.looks import Look, read_look, require_sound
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import FanOut, Pass, Program
 
-BATCH = 250  # passes
+BATCH = 100  # passes: no till is to notice the transaction
 
 
 @contextmanager

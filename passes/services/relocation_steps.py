@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from passes.services import google_sync
 from passes.services.changes import announce
+from passes.services.fanout import BATCH
 from passes.services.misplaced import Successors, search, those_with
 from passes.services.placing import Places, at_google, keep, places_in, read_places, seen
 from passes.store.database import Database
@@ -51,7 +52,7 @@ class Mover:
     database: Database
     _found: dict[str, "_Stretch"] = field(default_factory=dict)
 
-    def work_one_batch(self, now: datetime, size: int | None = None) -> Batch | None:
+    def work_one_batch(self, now: datetime, size: int = BATCH) -> Batch | None:
         """The next passes of the relocation that waited longest; None when there is nothing to do.
 
         A relocation that raises comes last in line.
@@ -62,7 +63,7 @@ class Mover:
             self._found.clear()
             return None
         try:
-            return self._work_on(relocation_id, now, size or self.database.batch)
+            return self._work_on(relocation_id, now, size)
         except Exception:
             self._found.pop(relocation_id, None)
             with self.database.writing() as session:

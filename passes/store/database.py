@@ -41,15 +41,6 @@ class Database:
     def __init__(self, url: str, patience_s: float = 5.0) -> None:
         self.engine = _engine(url, patience_s)
 
-    @property
-    def batch(self) -> int:
-        """How many passes long work changes in one transaction, so that no till has to wait.
-
-        On SQLite nobody else writes meanwhile; elsewhere only the counter of the pass type is
-        locked.
-        """
-        return 40 if self.engine.dialect.name == "sqlite" else 250
-
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reading; whatever it might change is rolled back when the block ends."""
