@@ -177,8 +177,10 @@ def open_database() -> Iterator[Database]:
         database = Database(load_settings().database_url)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    yield database
-    database.dispose()
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 COMMANDS: tuple[click.Command, ...] = (migrate, restored, keys, locations, demo)

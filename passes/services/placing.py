@@ -147,10 +147,11 @@ def follow(session: Session, program: Program, card: Pass, now: datetime) -> boo
 
     Nearly always the member was where they always are, and this is one look at the ledger.
     """
-    present = session.get(PlaceSet, card.place_set_id) if card.place_set_id else None
     anchors = ",".join(anchors_of(_visits(session, card.member_id)))
-    if present and present.anchors == anchors:
+    mine = PlaceSet.id == card.place_set_id
+    if session.scalar(select(PlaceSet.anchors).where(mine)) == anchors:
         return False
+    present = session.scalar(select(PlaceSet).where(mine))
     resolved = _read_present(session, program).resolve(anchors)
     _place(session, card, resolved, now)
     before = places_in(present.places) if present else ()
