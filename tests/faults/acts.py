@@ -5,16 +5,19 @@ goes wrong (see troubles).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from tests.faults.invariants import report
+from tests.faults.mutants.dawdling import held_up
 from tests.faults.shops import somewhere, text_of
 from tests.faults.tills import Tap
-from tests.faults.world import World
+from tests.faults.world import Card, World
+from tests.processes import until
 
 _LONGEST_PAUSE_S = 0.08
+_STRAGGLERS = 4  # far fewer than the service has threads
 
 Act = Callable[[World, Random], None]
 
@@ -110,9 +113,28 @@ def rush(world: World, dice: Random) -> None:
     """Every card at the same moment, while all phones listen."""
     world.timeline.note("a rush")
     world.come_to_rest()
-    shop_ids = world.chain.open_ids
-    world.tills.stamp_at_once((card.member_id, dice.choice(shop_ids)) for card in world.cards)
+    _stamp_at_once(world, world.cards, dice)
     world.tills.wait()
+
+
+def straggle(world: World, dice: Random) -> None:
+    """Some stamps begin before all others and end after them, when every phone has asked."""
+    world.come_to_rest()
+    late, prompt = world.cards[:_STRAGGLERS], world.cards[_STRAGGLERS:]
+    world.timeline.note("some straggle")
+    with held_up(world.database, [card.member_id for card in late]) as all_begun:
+        _stamp_at_once(world, late, dice)
+        until(all_begun)
+        given = len(world.tills.given)
+        _stamp_at_once(world, prompt, dice)
+        until(lambda: len(world.tills.given) == given + len(prompt))
+        world.settle()
+    world.tills.wait()
+
+
+def _stamp_at_once(world: World, cards: Iterable[Card], dice: Random) -> None:
+    shop_ids = world.chain.open_ids
+    world.tills.stamp_at_once((card.member_id, dice.choice(shop_ids)) for card in cards)
 
 
 def _move(world: World, shop_id: str, to: tuple[float, float]) -> None:

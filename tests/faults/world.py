@@ -114,12 +114,15 @@ class World:
         self.apns.behave(Behaviour())
 
     def come_to_rest(self) -> None:
-        """Waits until the tills are answered, shops and cards are told of and no phone has anything
-        to do.
+        """Waits until the tills are answered and all is settled."""
+        self.tills.wait()
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until shops and cards are told of and no phone has anything to do.
 
         Raises Restless when that does not come to pass.
         """
-        self.tills.wait()
         give_up = time.monotonic() + _PATIENCE_S
         while not (self._all_is_told() and self._all_phones_rest()):
             if time.monotonic() > give_up:

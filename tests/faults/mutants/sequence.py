@@ -1,6 +1,6 @@
 """A plain sequence as tag: numbers are drawn when a change begins, not when it commits.
 
-For PostgreSQL. Every second stamp dawdles, as the real thing does in `dawdling`.
+For PostgreSQL. Stamps can be held up, as those of the real thing in `dawdling`.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class SequenceDatabase(Database):
     def writing(self) -> Iterator[Session]:
         with super().writing() as session:
             version = session.execute(text("SELECT nextval('naive')")).scalar_one()
-            dawdle()
+            dawdle(session)
             yield session
             for change in session.info.pop(_CHANGES, []):
                 numbered = {"version": version, "modified_s": Pass.modified_s + 1}
