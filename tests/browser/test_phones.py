@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from certs import development
 from certs.apple import load_identities
 from certs.authority import load_authority
-from tests.browser.chromium import CHROMIUM, OUTSIDE, PALE_TEXTS
+from tests.browser.chromium import CHROMIUM, OUTSIDE, PALE_TEXTS, submit
 from tests.webhooks.simulators.cards import card, now, with_places
 from tests.webhooks.simulators.web_service import WebService
 from webhooks.simulators.fleet import Fleet
@@ -96,14 +96,14 @@ def test_a_phone_walks_without_script_and_the_lock_screen_follows(
     page = context.new_page()
     page.goto(address)
     nowhere = page.locator("article").nth(2)
-    nowhere.get_by_role("button", name="Walk to place 4").click()
+    submit(nowhere.get_by_role("button", name="Walk to place 4"))
     assert (
         nowhere.locator(".notice.near")
         .inner_text()
         .endswith("Astoria 3: 2 stamps to your free coffee")
     )
     assert nowhere.locator("li.inside").count() == 1
-    nowhere.get_by_role("button", name="Walk away").click()
+    submit(nowhere.get_by_role("button", name="Walk away"))
     assert nowhere.locator(".notice.near").count() == 0
     context.close()
 
