@@ -19,10 +19,11 @@ from benchmarks.rounds import Row, report
 from benchmarks.scale import fill
 from passes.loyalty.places import Point, chart
 from passes.services import counter, relocations
-from passes.services.placing import keep, read_places
-from passes.services.relocation_steps import Mover
+from passes.services.place_sets import keep
+from passes.services.placing import read_places
 from passes.store.database import Database
 from passes.store.tables import Delivery, Location, Member, Merchant, Pass, PlaceSet
+from webhooks.relocating import Mover
 
 PASSES = 100_000
 SHOPS, CITIES = 200, 5

@@ -28,7 +28,7 @@ from certs.authority import Authority, load_authority
 from certs.google import GoogleIdentity, load_google_identity
 from passes.services import counter, google_sync
 from passes.services.api_keys import mint_key
-from passes.services.relocation_steps import Batch, Mover
+from passes.services.relocation_steps import Batch
 from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
@@ -37,6 +37,7 @@ from passes.store.tables import Delivery, Member, Program
 from passes.web.application import create_app
 from passes.web.parts import Parts
 from webhooks import apple_devices
+from webhooks.relocating import Mover
 
 PUBLIC_URL = "https://cards.example"
 OPERATOR_KEY = "wk_operator-of-the-tests"

@@ -16,11 +16,11 @@ from passes.services import (
     google_sync,
     idempotency,
     phones,
-    placing,
+    place_sets,
 )
-from passes.services.relocation_steps import Mover
 from passes.store import outbox
 from passes.store.database import Database
+from webhooks.relocating import Mover
 from webhooks.rounds import Counted
 from webhooks.terms import Clock, Terms
 
@@ -154,10 +154,10 @@ class Worker:
         with self.database.writing() as session:
             phones.forget_idle_devices(session, now)
         with self.database.reading() as session:
-            unused = placing.unused_sets(session, now)
+            unused = place_sets.unused_sets(session, now)
         for start in range(0, len(unused), fanout.BATCH):
             with self.database.writing() as session:
-                placing.forget_sets(session, unused[start : start + fanout.BATCH], now)
+                place_sets.forget_sets(session, unused[start : start + fanout.BATCH], now)
         return True
 
     def _clean(self) -> None:

@@ -13,7 +13,7 @@ from passes.errors import Gone, NotFound
 from passes.loyalty.face import MemberFacts, PassFace, compute_face
 from passes.services.changes import announce
 from passes.services.looks import Look, LookBook, LookVersion
-from passes.services.placing import Places, places_in
+from passes.services.place_sets import Places, places_in
 from passes.store.outbox import BY_HAND
 from passes.store.tables import Member, Merchant, Pass, PlaceSet, Program, Template, Transaction
 

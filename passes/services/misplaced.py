@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from passes.services.placing import ProgramPlaces, Resolved, read_places
+from passes.services.place_sets import Resolved
+from passes.services.placing import ProgramPlaces, read_places
 from passes.store.tables import Pass, PlaceSet
 
 _LOOKED_AT = 5_000  # sets: some 50 ms

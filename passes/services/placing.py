@@ -1,17 +1,15 @@
-"""Which shops a pass shows: its history's anchors, the set they lead to, and that set kept.
+"""Which shops a pass shows: its history's anchors, and the set they lead to.
 
 Not for: bringing a change of the shops to the passes that are out (relocations).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from pydantic_core import to_json
-from sqlalchemy import delete, exists, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from passes.errors import Conflict
@@ -23,27 +21,12 @@ from passes.loyalty.places import (
     Visit,
     anchors_of,
     chart,
-    widest_distance,
 )
 from passes.services.locations import takes_part
+from passes.services.place_sets import Places, Resolved, Shown, difference, keep, places_in
 from passes.store.tables import Location, Merchant, Pass, PlaceSet, Program, Transaction
 
-UNUSED_FOR = timedelta(days=1)  # before a set is forgotten: longer than any transaction lasts
-_FRESH = UNUSED_FOR / 2
 _REMEMBERED = 50  # visits that anchors are found from
-
-Places = tuple[PlaceDesign, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """The set that a history leads to among the present shops: what its row would be."""
-
-    id: str
-    program_id: str
-    anchors: str
-    places: Places
-    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +64,8 @@ class ProgramPlaces:
         known = [self.points[one] for one in anchors.split(",") if one in self.points]
         places, digest = self._content(self._chart.choose(known, self.home))
         parts = (self.program_id, anchors, str(self.chosen), digest)
-        return Resolved(_digest("\n".join(parts).encode()), *parts[:2], places, self.chosen)
+        shown = Shown(places, self.chosen)
+        return Resolved(_digest("\n".join(parts).encode()), self.program_id, anchors, shown)
 
     def _content(self, shop_ids: tuple[str, ...]) -> tuple[Places, str]:
         known = self._digests.get(shop_ids)
@@ -154,68 +138,8 @@ def follow(session: Session, program: Program, card: Pass, now: datetime) -> boo
     present = session.scalar(select(PlaceSet).where(mine))
     resolved = _read_present(session, program).resolve(anchors)
     _place(session, card, resolved, now)
-    before = places_in(present.places) if present else ()
-    return seen(before, card.locale) != seen(resolved.places, card.locale)
-
-
-def keep(session: Session, sets: Iterable[Resolved], now: datetime) -> None:
-    """Stores the sets that are not there yet. From now on all of them are used."""
-    wanted = {one.id: one for one in sets}
-    # What was used a moment ago is left alone: otherwise all who join would queue for one row.
-    fresh = session.scalars(
-        select(PlaceSet.id).where(PlaceSet.id.in_(wanted), PlaceSet.used_at > now - _FRESH)
-    ).all()
-    rows = [_row(wanted[set_id], now) for set_id in sorted(wanted.keys() - set(fresh))]
-    if not rows:
-        return
-    statement = insert(PlaceSet)
-    session.connection().execute(
-        statement.on_conflict_do_update(
-            index_elements=["id"], set_={"used_at": statement.excluded.used_at}
-        ),
-        rows,
-    )
-
-
-def unused_sets(session: Session, now: datetime) -> list[str]:
-    """Ids of the sets that no pass has shown for a day."""
-    return list(
-        session.scalars(
-            select(PlaceSet.id).where(
-                PlaceSet.used_at < now - UNUSED_FOR,
-                ~exists().where(Pass.place_set_id == PlaceSet.id),
-            )
-        )
-    )
-
-
-def forget_sets(session: Session, set_ids: Sequence[str], now: datetime) -> None:
-    """Removes those of these sets that did not come into use meanwhile."""
-    session.execute(
-        delete(PlaceSet)
-        .where(
-            PlaceSet.id.in_(set_ids),
-            PlaceSet.used_at < now - UNUSED_FOR,
-            ~exists().where(Pass.place_set_id == PlaceSet.id),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def seen(places: Places, locale: str) -> tuple[object, ...]:
-    """What holders of a language see of places: equal for sets that look the same to them."""
-    said = ((one.latitude, one.longitude, one.texts.get(locale)) for one in places)
-    return (*said, widest_distance(places))
-
-
-def at_google(places: Places, chosen: bool) -> tuple[Point, ...]:
-    """What an object at Google shows of places: none where the class shows them all."""
-    return tuple(map(_point, places)) if chosen else ()
-
-
-def places_in(rows: Iterable[Mapping[str, Any]]) -> Places:
-    """A stored set's places."""
-    return tuple(PlaceDesign(**row) for row in rows)
+    before = Shown(places_in(present.places), present.chosen) if present else Shown()
+    return difference(before, resolved.shown).is_seen_in(card.locale)
 
 
 def require_allowed(session: Session, program: Program, location_id: str) -> None:
@@ -260,25 +184,6 @@ def _in_order(shops: Mapping[str, PlaceDesign]) -> Mapping[str, tuple[int, bytes
     told = {one: to_json(shop) for one, shop in shops.items()}
     ordered = sorted(shops, key=lambda one: (shops[one].latitude, shops[one].longitude, told[one]))
     return {one: (number, told[one]) for number, one in enumerate(ordered)}
-
-
-def _row(resolved: Resolved, now: datetime) -> dict[str, object]:
-    return {
-        "id": resolved.id,
-        "program_id": resolved.program_id,
-        "anchors": resolved.anchors,
-        "places": [
-            {
-                "latitude": place.latitude,
-                "longitude": place.longitude,
-                "texts": dict(place.texts),
-                "max_distance_m": place.max_distance_m,
-            }
-            for place in resolved.places
-        ],
-        "chosen": resolved.chosen,
-        "used_at": now,
-    }
 
 
 def _point(place: PlaceDesign) -> Point:

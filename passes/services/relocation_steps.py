@@ -6,20 +6,19 @@ dies, two changes are one piece of work, and a change that was undone is none.
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from passes.services import google_sync
 from passes.services.changes import announce
-from passes.services.fanout import BATCH
 from passes.services.misplaced import Successors, search, those_with
-from passes.services.placing import Places, at_google, keep, places_in, read_places, seen
-from passes.store.database import Database
+from passes.services.place_sets import Difference, Shown, difference, keep, places_in
+from passes.services.placing import read_places
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import Pass, PlaceSet, Program, Relocation
 from passes.store.versions import mark_changed
@@ -28,7 +27,12 @@ _AT_ONCE = 1_000  # sets that one look finds successors for
 _KEPT_FOR = timedelta(days=30)
 _START = ("", "")  # of a round over all programs and their sets
 
-_Shown = Mapping[str | None, tuple[Places, bool]]
+_MOVE = (
+    update(Pass)
+    .where(Pass.id == bindparam("moved"))
+    .values(place_set_id=bindparam("to"))
+    .execution_options(synchronize_session=False)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +46,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Mover:
-    """Brings changes of shops to the passes, one batch at a time; for one thread.
-
-    What has to be done is found without the write lock, for many batches at once, and remembered.
-    Several workers may do so at the same time. A crash repeats at most one batch.
-    """
-
-    database: Database
-    _found: dict[str, "_Stretch"] = field(default_factory=dict)
-
-    def work_one_batch(self, now: datetime, size: int = BATCH) -> Batch | None:
-        """The next passes of the relocation that waited longest; None when there is nothing to do.
-
-        A relocation that raises comes last in line.
-        """
-        with self.database.reading() as session:
-            relocation_id = _next_in_line(session)
-        if relocation_id is None:
-            self._found.clear()
-            return None
-        try:
-            return self._work_on(relocation_id, now, size)
-        except Exception:
-            self._found.pop(relocation_id, None)
-            with self.database.writing() as session:
-                mine = update(Relocation).where(Relocation.id == relocation_id)
-                session.execute(mine.values(worked_at=now))
-            raise
-
-    def _work_on(self, relocation_id: str, now: datetime, size: int) -> Batch:
-        with self.database.reading() as session:
-            work = session.get_one(Relocation, relocation_id)
-            stretch = self._found.get(relocation_id)
-            if not (stretch and stretch.waiting and stretch.state == _state(work)):
-                stretch = self._found[relocation_id] = _look(session, work)
-            some = tuple(islice(stretch.waiting, size))
-            shown = _shown(session, some)
-        with self.database.writing() as session:
-            locked = _lock(session, relocation_id, stretch.state)
-            if locked is None:  # the shops or the work are no longer those, or somebody works on it
-                return Batch(relocation_id, 0, 0, done=False)
-            locked.worked_at = now
-            if stretch.program_id is None:
-                return _end_round(session, locked, now)
-            passes = _take(session, stretch, some, size)
-            changed = _move(session, stretch, shown, passes, now)
-            locked.checked += len(passes)
-            locked.changed += changed
-            if not _is_any_left(session, stretch, some):
-                stretch.leave(some, locked)
-        return Batch(relocation_id, len(passes), changed, done=False)
-
-
-@dataclass(slots=True)
-class _Stretch:
+class Stretch:
     """Sets of a program that are no longer right, and their successors.
 
     `state` is that of the relocation it was found for. `waiting` are those with passes, in order;
@@ -108,16 +58,28 @@ class _Stretch:
     program_id: str | None = None
     successors: Successors = field(default_factory=dict)
     waiting: deque[str | None] = field(default_factory=deque)
+    differences: dict[str | None, Difference] = field(default_factory=dict)
 
     def leave(self, sets: Sequence[str | None], work: Relocation) -> None:
         """The first of those that wait have no passes any more: the relocation moves on."""
-        for _ in sets:
+        for one in sets:
             self.waiting.popleft()
+            del self.differences[one]
         if not self.waiting:
             work.after_program_id, work.after_set_id = self.ahead
         elif sets[-1]:
             work.after_set_id = sets[-1]
         self.state = _state(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next batch of a relocation, not yet done: these sets of a stretch, so many passes."""
+
+    relocation_id: str
+    stretch: Stretch
+    sets: tuple[str | None, ...]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +92,8 @@ class _Carried:
     set_id: str | None
 
 
-def _next_in_line(session: Session) -> str | None:
+def next_in_line(session: Session) -> str | None:
+    """The relocation that waited longest; None when there is nothing to do."""
     return session.scalar(
         select(Relocation.id)
         .where(Relocation.finished_at.is_(None))
@@ -139,7 +102,47 @@ def _next_in_line(session: Session) -> str | None:
     )
 
 
-def _look(session: Session, work: Relocation) -> _Stretch:
+def look(session: Session, relocation_id: str, known: Stretch | None, size: int) -> Step:
+    """What is to be done next, found without a lock; `known` is what the last step went by."""
+    work = session.get_one(Relocation, relocation_id)
+    if known and known.waiting and known.state == _state(work):
+        stretch = known
+    else:
+        stretch = _search(session, work)
+    sets = tuple(islice(stretch.waiting, size))
+    _compare(session, stretch, sets)
+    return Step(relocation_id, stretch, sets, size)
+
+
+def work(session: Session, step: Step, now: datetime) -> Batch:
+    """Moves some passes of the step's sets to their successors, and announces who sees it.
+
+    Nothing when the shops or the relocation are no longer what the step was made for, or somebody
+    else works on it.
+    """
+    stretch = step.stretch
+    locked = _lock(session, step.relocation_id, stretch.state)
+    if locked is None:
+        return Batch(step.relocation_id, 0, 0, done=False)
+    locked.worked_at = now
+    if stretch.program_id is None:
+        return _end_round(session, locked, now)
+    passes = _take(session, stretch.program_id, step)
+    changed = _move(session, stretch, passes, now)
+    locked.checked += len(passes)
+    locked.changed += changed
+    if not _is_any_left(session, stretch.program_id, step.sets):
+        stretch.leave(step.sets, locked)
+    return Batch(step.relocation_id, len(passes), changed, done=False)
+
+
+def put_last(session: Session, relocation_id: str, now: datetime) -> None:
+    """After trouble: another one's turn comes first."""
+    mine = update(Relocation).where(Relocation.id == relocation_id)
+    session.execute(mine.values(worked_at=now))
+
+
+def _search(session: Session, work: Relocation) -> Stretch:
     """The next sets that are no longer right."""
     state, done, after = _state(work), work.after_program_id, work.after_set_id
     for here in read_places(session, work.merchant_id):
@@ -149,9 +152,9 @@ def _look(session: Session, work: Relocation) -> _Stretch:
         ahead = (done, found.last) if found.last else (here.program_id, "")
         if found.successors or found.last:
             waiting = deque(found.successors)
-            return _Stretch(state, ahead, here.program_id, found.successors, waiting)
+            return Stretch(state, ahead, here.program_id, found.successors, waiting)
         done, after = ahead
-    return _Stretch(state, _START)
+    return Stretch(state, _START)
 
 
 def _lock(session: Session, relocation_id: str, state: tuple[int, str, str]) -> Relocation | None:
@@ -182,63 +185,55 @@ def _state(work: Relocation) -> tuple[int, str, str]:
     return work.edits, work.after_program_id, work.after_set_id
 
 
-def _is_any_left(session: Session, stretch: _Stretch, sets: Collection[str | None]) -> bool:
+def _compare(session: Session, stretch: Stretch, sets: Sequence[str | None]) -> None:
+    """Who will see that these sets have successors, where that is not known yet."""
+    unknown = [one for one in sets if one not in stretch.differences]
+    rows = session.execute(
+        select(PlaceSet.id, PlaceSet.places, PlaceSet.chosen).where(PlaceSet.id.in_(unknown))
+    )
+    before = {set_id: Shown(places_in(places), chosen) for set_id, places, chosen in rows}
+    for one in unknown:
+        after = stretch.successors[one].shown
+        stretch.differences[one] = difference(before.get(one, Shown()), after)
+
+
+def _is_any_left(session: Session, program_id: str, sets: Collection[str | None]) -> bool:
     """Whether somebody has one of these sets still: more than a batch, or being stamped."""
-    if not sets or not stretch.program_id:
+    if not sets:
         return False
-    return bool(session.scalar(select(exists().where(those_with(stretch.program_id, sets)))))
+    return bool(session.scalar(select(exists().where(those_with(program_id, sets)))))
 
 
-def _take(
-    session: Session, stretch: _Stretch, sets: Collection[str | None], size: int
-) -> list[_Carried]:
+def _take(session: Session, program_id: str, step: Step) -> list[_Carried]:
     """Some passes to be moved, locked.
 
     One that is being stamped is left for another time: this never waits for a stamp.
     """
-    if not sets or not stretch.program_id:
+    if not step.sets:
         return []
     rows = session.execute(
         select(Pass.id, Pass.locale, Pass.voided, Pass.place_set_id)
-        .where(those_with(stretch.program_id, sets))
-        .limit(size)
+        .where(those_with(program_id, step.sets))
+        .limit(step.size)
         .with_for_update(skip_locked=True)
     )
     return [_Carried(*row) for row in rows]
 
 
-def _move(
-    session: Session, stretch: _Stretch, shown: _Shown, passes: Sequence[_Carried], now: datetime
-) -> int:
+def _move(session: Session, stretch: Stretch, passes: Sequence[_Carried], now: datetime) -> int:
     """Gives the passes their new sets; whoever shows a difference is told. How many passes do."""
     if not passes:
         return 0
     after = stretch.successors
     keep(session, [after[one.set_id] for one in passes], now)
-    moves = [{"id": one.id, "place_set_id": after[one.set_id].id} for one in passes]
-    session.execute(update(Pass), moves)
-    apple: set[str] = set()
-    google: set[str] = set()
-    for one in passes:
-        (places, chosen), new = shown.get(one.set_id, ((), False)), after[one.set_id]
-        if one.voided:
-            continue
-        if seen(places, one.locale) != seen(new.places, one.locale):
-            apple.add(one.id)
-        if at_google(places, chosen) != at_google(new.places, new.chosen):
-            google.add(one.id)
+    moves = [{"moved": one.id, "to": after[one.set_id].id} for one in passes]
+    session.connection().execute(_MOVE, moves)
+    differences = [(one, stretch.differences[one.set_id]) for one in passes if not one.voided]
+    apple = {one.id for one, seen in differences if seen.is_seen_in(one.locale)}
+    google = {one.id for one, seen in differences if seen.at_google}
     pass_type = session.get_one(Program, stretch.program_id).pass_type_identifier
     _tell(session, pass_type, apple, google, now)
     return len(apple | google)
-
-
-def _shown(
-    session: Session, set_ids: Collection[str | None]
-) -> Mapping[str | None, tuple[Places, bool]]:
-    rows = session.execute(
-        select(PlaceSet.id, PlaceSet.places, PlaceSet.chosen).where(PlaceSet.id.in_(set_ids))
-    )
-    return {set_id: (places_in(places), chosen) for set_id, places, chosen in rows}
 
 
 def _tell(

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from passes.cli import COMMANDS
-from passes.services.relocation_steps import Mover
 from tests.conftest import PUBLIC_URL, Service
 from tests.passes.services.chain import Chain, point
 from tests.together import PATIENCE_S
+from webhooks.relocating import Mover
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -13,14 +13,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from passes.loyalty.places import Point
-from passes.services import counter, placing, relocations
+from passes.services import counter, place_sets, relocations
 from passes.services.locations import remove_location
-from passes.services.relocation_steps import Mover
 from passes.store.database import Database
 from passes.store.tables import Location, Member, Program
 from tests.conftest import Service
 from tests.passes.services.chain import Chain, nearest, point
 from tests.together import together
+from webhooks.relocating import Mover
 
 
 class Died(Exception):
@@ -271,6 +271,8 @@ def test_sets_that_nobody_shows_any_more_are_forgotten_after_a_day(chain: Chain)
     chain.change(85, relevant_text={"en": "There"})
     chain.service.relocate()
     with chain.database.writing() as session:
-        placing.forget_sets(session, placing.unused_sets(session, chain.clock()), chain.clock())
+        place_sets.forget_sets(
+            session, place_sets.unused_sets(session, chain.clock()), chain.clock()
+        )
     shown = chain.sets(shown=True)
     assert chain.sets() == shown | chain.sets(since=chain.clock())
