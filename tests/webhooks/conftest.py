@@ -1,4 +1,4 @@
-"""The local Google, and a shop whose cards live in it."""
+"""A shop whose cards live in phones; the local Google, and a shop whose cards live in it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,8 +13,9 @@ from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
 from passes.web.artwork import draw
 from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, serve
+from tests.conftest import PUBLIC_URL, Service, serve
 from tests.webhooks.google_world import DOUBT, PREFIX, World, check_bodies
+from tests.webhooks.living import Shop
 from webhooks import google_callbacks
 from webhooks.couriers.google_rest import GoogleRest
 from webhooks.google_desk import GoogleDesk, Telling
@@ -22,6 +23,18 @@ from webhooks.google_keys import RootKeys, fetch_keys
 from webhooks.rounds import Rounds
 from webhooks.simulators.google_server import Google, running_google
 from webhooks.terms import Terms
+
+
+@pytest.fixture(scope="module")
+def standing(shared_service: Service) -> Shop:
+    return Shop.open(shared_service)
+
+
+@pytest.fixture
+def shop(standing: Shop) -> Shop:
+    """A shop without phones."""
+    standing.clear()
+    return standing
 
 
 @pytest.fixture(scope="module")

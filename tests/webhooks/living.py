@@ -28,6 +28,7 @@ from webhooks.rounds import Rounds
 from webhooks.terms import Terms
 
 BUDGET, WINDOW = 4, timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -136,3 +137,23 @@ class ScriptedCourier:
 
     def close(self) -> None:
         """It holds nothing open."""
+
+
+def answering(**outcomes: Outcome) -> ScriptedCourier:
+    """Some tokens have their own outcomes; the others are delivered."""
+    return ScriptedCourier(lambda push: outcomes.get(push.token, Delivered()))
+
+
+@dataclass
+class HoldingCourier(ScriptedCourier):
+    """Answers some pushes only when it is told to."""
+
+    holds: Callable[[Push], bool] = lambda push: push.token == "aa"
+    waiting: list[Push] = field(default_factory=list)
+
+    def deliver(self, pushes: Sequence[Push], /) -> Iterator[tuple[Push, Outcome]]:
+        self.waiting += pushes
+        ready = [push for push in self.waiting if not self.holds(push)]
+        self.waiting = [push for push in self.waiting if self.holds(push)]
+        self.under_way = bool(self.waiting)
+        yield from super().deliver(ready)

@@ -16,7 +16,6 @@ from certs.apple import Keyring
 from passes.settings import SettingsError
 from passes.store.tables import Pass
 from passes.web.parts import Parts
-from tests.conftest import Service
 from tests.webhooks.living import ScriptedCourier, Shop
 from webhooks.cli import outside_commands
 from webhooks.couriers.outcomes import Refused
@@ -26,17 +25,6 @@ from webhooks.worker import Worker
 pytestmark = pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def standing(shared_service: Service) -> Shop:
-    return Shop.open(shared_service)
-
-
-@pytest.fixture
-def shop(standing: Shop) -> Shop:
-    standing.clear()
-    return standing
 
 
 def group(shop: Shop, worker: Worker | None = None) -> click.Group:

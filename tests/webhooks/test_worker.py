@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from certs import development
 from certs.apple import AppleIdentity
-from tests.conftest import PUBLIC_URL, Service
+from tests.conftest import PUBLIC_URL
 from tests.processes import PATIENCE_S, Processes, service_environment, until
 from tests.webhooks.living import ScriptedCourier, Shop
 from webhooks.booking import PAUSE
@@ -35,17 +35,11 @@ on_postgresql = pytest.mark.parametrize("shared_service", ["postgresql"], indire
 on_sqlite = pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)
 
 
-@pytest.fixture(scope="module")
-def standing(shared_service: Service) -> Shop:
-    return Shop.open(shared_service)
-
-
 @pytest.fixture
-def shop(standing: Shop) -> Shop:
-    """A shop without phones, whose clock shows the real time."""
-    standing.clear()
-    standing.clock.moment = datetime.now(UTC)
-    return standing
+def shop(shop: Shop) -> Shop:
+    """Its clock shows the real time."""
+    shop.clock.moment = datetime.now(UTC)
+    return shop
 
 
 @pytest.fixture(scope="module")
