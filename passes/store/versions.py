@@ -80,10 +80,7 @@ def _number(session: Session, pass_type_identifier: str, changes: list[_Change])
     later = case((Pass.modified_s < second, second), else_=Pass.modified_s + 1)
     session.execute(
         update(Pass)
-        .where(
-            or_(*(change.passes for change in changes)),
-            Pass.pass_type_identifier == pass_type_identifier,
-        )
+        .where(or_(*(change.passes for change in changes)))
         .values(
             version=case((on_phones, version), else_=Pass.version),
             modified_s=case((on_phones, later), else_=Pass.modified_s),
