@@ -1,4 +1,4 @@
-"""What a phone and a till ask must cost the same among a thousand passes and among a million.
+"""What phone, till and worker do must cost the same among a thousand passes and among a million.
 
 Run: make bench-scale (minutes). SQLite, and PostgreSQL from the package the tests use.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from benchmarks.databases import postgresql, sqlite
 from benchmarks.rounds import Row, report
-from passes.services import counter, phones
+from passes.services import changes, counter, fanout, phones
 from passes.services.api_keys import mint_key
 from passes.services.cards import card_by_serial
 from passes.services.drafts import MerchantDraft, ProgramDraft, TemplateDraft
@@ -80,7 +80,9 @@ def _fill_chunk(database: Database, owner: dict[str, object], start: int, size: 
 
 
 def measured(database: Database, passes: int) -> dict[str, float]:
-    """Median milliseconds of what phones and tills ask, in the middle of all passes."""
+    """Median milliseconds: what phones and tills ask in the middle of all passes, and the first
+    batch of a new look.
+    """
     looks = LookBook()
     names = iter(random.Random(7).sample(range(passes), 5 * CALLS))  # noqa: S311  # no secret
 
@@ -102,7 +104,14 @@ def measured(database: Database, passes: int) -> dict[str, float]:
             merchant_id = session.execute(text("SELECT id FROM merchants")).scalar_one()
             counter.member_by_code(session, merchant_id, f"C{next(names):09d}")
 
-    acts = {"list": listing, "fetch": fetch, "stamp": stamp, "scan": scan}
+    def batch() -> None:
+        with database.writing() as session:
+            program_id = session.execute(text("SELECT id FROM programs")).scalar_one()
+            changes.begin_fan_out(session, program_id, NOW)
+            session.flush()
+            fanout.work_one_batch(session, NOW)
+
+    acts = {"list": listing, "fetch": fetch, "stamp": stamp, "scan": scan, "batch": batch}
     return {name: _median_ms(act, CALLS) for name, act in acts.items()}
 
 
