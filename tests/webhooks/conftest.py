@@ -1,4 +1,4 @@
-"""A shop whose cards live in phones; the local Google, and a shop whose cards live in it."""
+"""Shops whose cards live in phones or in the local Google, and Google calling us about them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,13 +13,15 @@ from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
 from passes.web.artwork import draw
 from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, Service, serve
+from tests.conftest import PUBLIC_URL, Clock, Service, serve
+from tests.webhooks.google_calls import Calls, Publisher
+from tests.webhooks.google_signer import ISSUER
 from tests.webhooks.google_world import DOUBT, PREFIX, World, check_bodies
 from tests.webhooks.living import Shop
 from webhooks import google_callbacks
 from webhooks.couriers.google_rest import GoogleRest
 from webhooks.google_desk import GoogleDesk, Telling
-from webhooks.google_keys import RootKeys, fetch_keys
+from webhooks.google_keys import KEYS_URL, RootKeys, fetch_keys
 from webhooks.rounds import Rounds
 from webhooks.simulators.google_server import Google, running_google
 from webhooks.terms import Terms
@@ -101,3 +103,15 @@ def world(
         program = service.program(door, logo=False, introduced=True, limits=limits)
         yield World(service, door, program, google, make_rounds, make_rounds())
         google.holds.release()
+
+
+@pytest.fixture
+def calls(make_parts: Callable[..., Parts], google_account: Path, clock: Clock) -> Calls:
+    parts = make_parts(GOOGLE_SERVICE_ACCOUNT=str(google_account), GOOGLE_ISSUER_ID=ISSUER)
+    service = serve(parts)
+    publisher = Publisher(clock)
+    google_callbacks.install(service.app, RootKeys(KEYS_URL, publisher.fetch, clock))
+    door = service.merchant()
+    program = service.program(door, logo=False)
+    members = [service.member(door, program) for _ in range(2)]
+    return Calls(service, members, program, publisher, clock)
