@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, event, func, select, update
+from sqlalchemy import delete, event, func, literal, select, update
 
 from benchmarks.databases import postgresql, sqlite
 from benchmarks.google import google_sink, key_file
@@ -45,7 +45,8 @@ def collapse(database: Database) -> tuple[float, int, int]:
     for _ in range(2):
         start = time.perf_counter()
         with database.writing() as session:
-            google_sync.tell_google(session, Pass.google_saved.is_(True), outbox.FAN_OUT, now())
+            held = select(literal(google_sync.OBJECT) + Pass.id, literal(google_sync.GOOGLE))
+            outbox.enqueue(session, google_sync.GOOGLE, held, outbox.FAN_OUT, now())
         seconds.append(time.perf_counter() - start)
     objects = _rows(database)
     with database.writing() as session:
@@ -64,8 +65,8 @@ def drain(database: Database) -> tuple[float, float, float]:
     with database.writing() as session:
         session.execute(delete(Delivery))
         google_booking.book_class(session, session.scalars(select(Program.id)).one(), now())
-        few = select(Pass.id).order_by(Pass.id).limit(BATCH + DRAINED)
-        google_sync.tell_google(session, Pass.id.in_(few), outbox.FAN_OUT, now())
+        few = session.scalars(select(Pass.id).order_by(Pass.id).limit(BATCH + DRAINED)).all()
+        google_sync.tell_google(session, few, outbox.FAN_OUT, now())
     with _rounds(database) as rounds, _counted(database) as statements:
         rounds.step()
         statements.clear()

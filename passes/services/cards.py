@@ -129,7 +129,7 @@ def telling_one(session: Session, looks: LookBook, member_id: str, now: datetime
     session.flush()
     card = _find(session, looks, _BY_MEMBER, member_id=member_id)
     if card.face() != before:
-        announce(session, card.look.pass_type_identifier, Pass.id == card.pass_id, BY_HAND, now)
+        announce(session, card.look.pass_type_identifier, [card.pass_id], BY_HAND, now)
 
 
 def passes_of(session: Session, member_ids: list[str]) -> dict[str, Pass]:

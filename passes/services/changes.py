@@ -1,10 +1,11 @@
 """Telling phones that passes changed: the version, the push and the event, in one transaction."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,33 +23,51 @@ class Told:
     objects: int
 
 
+# Asked at every stamp: built once, because building them costs more than asking.
+_IDS: BindParameter[str] = bindparam("pass_ids", expanding=True)
+_LOCK = select(Pass.id).where(Pass.id.in_(_IDS)).order_by(Pass.id).with_for_update()
+_TELL_PHONES = outbox.enqueuing(
+    outbox.APNS,
+    select(Device.id, Device.pass_type_identifier)
+    .join(Registration, Registration.device_id == Device.id)
+    .where(Registration.pass_id.in_(_IDS))
+    .distinct(),
+)
+
+
 def announce(
     session: Session,
     pass_type_identifier: str,
-    passes: ColumnElement[bool],
+    pass_ids: Collection[str],
     priority: int,
     now: datetime,
     *,
     objects: bool = True,
 ) -> Told:
-    """The passes that match, all of one type, have visibly changed: who hears of it.
+    """These passes, all of one type, have visibly changed: who hears of it.
 
     `objects` is False for what their objects at Google do not show. Locks the passes, then their
     lines of the outbox; the versions follow at the commit.
     """
+    session.execute(_LOCK, {"pass_ids": list(pass_ids)}).all()
+    return announce_locked(session, pass_type_identifier, pass_ids, priority, now, objects=objects)
+
+
+def announce_locked(
+    session: Session,
+    pass_type_identifier: str,
+    pass_ids: Collection[str],
+    priority: int,
+    now: datetime,
+    *,
+    objects: bool = True,
+) -> Told:
+    """The same for passes that the caller has locked."""
     session.flush()
-    session.execute(select(Pass.id).where(passes).order_by(Pass.id).with_for_update()).all()
-    phones = (
-        select(Device.id, Device.pass_type_identifier)
-        .join(Registration, Registration.device_id == Device.id)
-        .join(Pass, Pass.id == Registration.pass_id)
-        .where(passes)
-        .distinct()
-    )
-    told = outbox.enqueue(session, outbox.APNS, phones, priority, now)
-    held = tell_google(session, passes, priority, now) if objects else 0
-    mark_changed(session, pass_type_identifier, passes, now, objects=objects)
-    return Told(told, held)
+    phones = outbox.enqueue_by(session, _TELL_PHONES, priority, now, pass_ids=list(pass_ids))
+    held = tell_google(session, pass_ids, priority, now) if objects else 0
+    mark_changed(session, pass_type_identifier, pass_ids, now, objects=objects)
+    return Told(phones, held)
 
 
 def record(

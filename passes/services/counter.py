@@ -170,7 +170,7 @@ def _add(
     if not moved and progress(rules, before).shown == progress(rules, line.balance_after).shown:
         return Stamping(line, rewards, Told(0, 0))  # a card that looks the same is not pushed
     notifies = may_notify(session, card.id, now)
-    told = announce(session, card.pass_type_identifier, Pass.id == card.id, AT_THE_TILL, now)
+    told = announce(session, card.pass_type_identifier, [card.id], AT_THE_TILL, now)
     return Stamping(line, rewards, told, notifies)
 
 

@@ -72,7 +72,7 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
     mine = Pass.id.in_(ids)
     if work.tells_phones:
         pass_type = session.get_one(Program, work.program_id).pass_type_identifier
-        announce(session, pass_type, mine, FAN_OUT, now, objects=work.tells_objects)
+        announce(session, pass_type, ids, FAN_OUT, now, objects=work.tells_objects)
     elif work.tells_objects:
         tell_google_alone(session, mine, now)
     if work.resumes_objects:

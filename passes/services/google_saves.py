@@ -124,8 +124,8 @@ def _heard_since(session: Session, merchant_ids: Collection[str], since: datetim
 
 def _catch_up(session: Session, pass_id: str, now: datetime) -> None:
     """Between tap and save nobody held the object, so changes were not sent: now they are."""
-    session.flush()
-    tell_google(session, (Pass.id == pass_id) & is_behind(), outbox.AT_THE_TILL, now)
+    behind = session.scalars(select(Pass.id).where(Pass.id == pass_id, is_behind())).all()
+    tell_google(session, behind, outbox.AT_THE_TILL, now)
 
 
 def _is_new(session: Session, nonce: str, expires_at: datetime) -> bool:

@@ -6,11 +6,11 @@ ids can never be deleted there. Once saved, an object follows every change it sh
 holds is brought up to date at the tap, or when its card becomes void.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from passes.store import outbox
@@ -24,6 +24,13 @@ NOTICES_PER_DAY = 3  # per pass, Google Wallet: trigger push notifications
 DAY = timedelta(hours=24)
 _OUTDATED = -1  # a version before the first
 _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
+
+_TELL_HOLDERS = outbox.enqueuing(
+    GOOGLE,
+    select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(
+        Pass.id.in_(bindparam("pass_ids", expanding=True)), Pass.google_saved
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +152,9 @@ def resume_objects(session: Session, passes: ColumnElement[bool], now: datetime)
     outbox.enqueue(session, GOOGLE, targets, outbox.FAN_OUT, now)
 
 
-def tell_google(session: Session, passes: ColumnElement[bool], priority: int, now: datetime) -> int:
+def tell_google(session: Session, pass_ids: Collection[str], priority: int, now: datetime) -> int:
     """Objects that somebody holds follow a change; returns how many are on their way."""
-    held = select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(passes, Pass.google_saved)
-    return outbox.enqueue(session, GOOGLE, held, priority, now)
+    return outbox.enqueue_by(session, _TELL_HOLDERS, priority, now, pass_ids=list(pass_ids))
 
 
 def tell_google_alone(session: Session, passes: ColumnElement[bool], now: datetime) -> None:

@@ -40,5 +40,5 @@ def withdraw(session: Session, card: Pass, now: datetime) -> None:
     if not card.voided:
         card.voided = True
         record(session, card.merchant_id, "pass.voided", {"pass_id": card.id}, now)
-    announce(session, card.pass_type_identifier, Pass.id == card.id, outbox.AT_THE_TILL, now)
+    announce(session, card.pass_type_identifier, [card.id], outbox.AT_THE_TILL, now)
     withdraw_object(session, card.id, now)

@@ -138,7 +138,7 @@ def register(
     served = func.coalesce(Pass.served_version, 0)
     if session.scalar(select(exists().where(Pass.id == found.id, Pass.version > served))):
         # A new version, because the phone's tag may be beyond the present one already.
-        announce(session, pass_type, Pass.id == found.id, outbox.BY_HAND, now, objects=False)
+        announce(session, pass_type, [found.id], outbox.BY_HAND, now, objects=False)
     record(session, found.merchant_id, "pass.installed", {"pass_id": found.id}, now)
     return True
 

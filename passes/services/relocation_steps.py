@@ -242,8 +242,7 @@ def _tell(
     """Each wallet hears of what it shows: Google has no texts, and Apple no class."""
     for passes, objects in ((apple & google, True), (apple - google, False)):
         if passes:
-            announce(session, pass_type, Pass.id.in_(passes), FAN_OUT, now, objects=objects)
-    if google - apple:
-        those = Pass.id.in_(google - apple)
-        google_sync.tell_google(session, those, FAN_OUT, now)
-        mark_changed(session, pass_type, those, now, phones=False)
+            announce(session, pass_type, passes, FAN_OUT, now, objects=objects)
+    if alone := google - apple:
+        google_sync.tell_google(session, alone, FAN_OUT, now)
+        mark_changed(session, pass_type, alone, now, phones=False)

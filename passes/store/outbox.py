@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    CursorResult,
     Select,
     and_,
     bindparam,
@@ -27,7 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from passes.store import pauses
@@ -92,14 +91,22 @@ def enqueue(
     A row that waits already is renewed: due at once, with the smaller priority and attempts anew,
     whether it gave up or is being told at this moment. A wait that the other side asked for stays.
     """
+    session.flush()
+    return enqueue_by(session, enqueuing(courier, targets), priority, now)
+
+
+def enqueuing(courier: str, targets: Select[str, str]) -> Insert:
+    """The statement of `enqueue`, for those who ask all the time: building it costs the most."""
+    priority = bindparam("urgency", type_=Delivery.priority.type)
+    now = bindparam("moment", type_=Delivery.waiting_since.type)
     source = (
         targets.add_columns(
             literal(courier),
             literal(1),
-            literal(priority),
+            priority,
             literal(WAITING),
             literal(AT_ONCE, Delivery.due_at.type),
-            literal(now, Delivery.waiting_since.type),
+            now,
             literal(0),
             literal(False),
         )
@@ -119,7 +126,7 @@ def enqueue(
         "held",
     )
     newer = literal_column("excluded.priority", Delivery.priority.type)
-    renewed = (
+    return (
         insert(Delivery)
         .from_select(columns, source)
         .on_conflict_do_update(
@@ -137,10 +144,19 @@ def enqueue(
                 "attempts": 0,
             },
         )
+        .execution_options(preserve_rowcount=True)
     )
-    outcome = session.execute(renewed, execution_options={"preserve_rowcount": True})
-    assert isinstance(outcome, CursorResult)  # noqa: S101  # what an INSERT gives
-    return outcome.rowcount
+
+
+def enqueue_by(
+    session: Session, statement: Insert, priority: int, now: datetime, **names: object
+) -> int:
+    """Does what `enqueue` does by a statement of `enqueuing`; `names` are its query's parameters.
+
+    The query sees what the session has flushed.
+    """
+    values = {"urgency": priority, "moment": now, **names}
+    return session.connection().execute(statement, values).rowcount
 
 
 def is_anything_due(session: Session, courier: str, now: datetime) -> bool:

@@ -5,11 +5,12 @@ before the commit: its lock lets the next change wait just as long as a commit t
 would not do: A takes 10, B takes 11 and commits, a phone reads 11, A commits.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, case, false, or_, select, update
+from sqlalchemy import BigInteger, bindparam, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,11 +18,27 @@ from passes.store.tables import Pass, PassTypeCounter
 
 _CHANGES = "passmint_changes"  # of a session, not yet numbered
 
+# Asked at every stamp: built once, because building them costs more than asking.
+_NEXT = (
+    insert(PassTypeCounter)
+    .values(pass_type_identifier=bindparam("pass_type"), value=1)
+    .on_conflict_do_update(
+        index_elements=["pass_type_identifier"], set_={"value": PassTypeCounter.value + 1}
+    )
+    .returning(PassTypeCounter.value)
+)
+_VERSION, _SECOND = (bindparam(name, type_=BigInteger) for name in ("number", "second"))
+_LATER = case((Pass.modified_s < _SECOND, _SECOND), else_=Pass.modified_s + 1)
+_NUMBER = update(Pass).where(Pass.id.in_(bindparam("pass_ids", expanding=True)))
+_ON_PHONES = _NUMBER.values(version=_VERSION, modified_s=_LATER)
+_AT_GOOGLE = _NUMBER.values(object_version=_VERSION)
+_EVERYWHERE = _ON_PHONES.values(object_version=_VERSION)
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
     pass_type_identifier: str
-    passes: ColumnElement[bool]
+    pass_ids: frozenset[str]
     now: datetime
     objects: bool
     phones: bool
@@ -30,19 +47,19 @@ class _Change:
 def mark_changed(
     session: Session,
     pass_type_identifier: str,
-    passes: ColumnElement[bool],
+    pass_ids: Collection[str],
     now: datetime,
     *,
     objects: bool = True,
     phones: bool = True,
 ) -> None:
-    """The passes that match, all of one pass type and locked by the caller, have changed.
+    """These passes, all of one pass type and locked by the caller, have changed.
 
     They get the next version when the session commits, and a later `modified_s`. `objects` tells
     whether their objects at Google show the change, `phones` whether Apple's phones do.
     """
     changes = session.info.setdefault(_CHANGES, [])
-    changes.append(_Change(pass_type_identifier, passes, now, objects, phones))
+    changes.append(_Change(pass_type_identifier, frozenset(pass_ids), now, objects, phones))
 
 
 def number_changes(session: Session) -> None:
@@ -68,23 +85,20 @@ def newest_version(session: Session, pass_type_identifier: str) -> int:
 
 def _number(session: Session, pass_type_identifier: str, changes: list[_Change]) -> None:
     """One version for all; `modified_s` is the present second, or one more than it was."""
-    counter = insert(PassTypeCounter).values(pass_type_identifier=pass_type_identifier, value=1)
-    version = session.execute(
-        counter.on_conflict_do_update(
-            index_elements=["pass_type_identifier"], set_={"value": PassTypeCounter.value + 1}
-        ).returning(PassTypeCounter.value)
-    ).scalar_one()
+    connection = session.connection()
+    number = connection.execute(_NEXT, {"pass_type": pass_type_identifier}).scalar_one()
     second = max(int(change.now.timestamp()) for change in changes)
-    at_google = or_(false(), *(change.passes for change in changes if change.objects))
-    on_phones = or_(false(), *(change.passes for change in changes if change.phones))
-    later = case((Pass.modified_s < second, second), else_=Pass.modified_s + 1)
-    session.execute(
-        update(Pass)
-        .where(or_(*(change.passes for change in changes)))
-        .values(
-            version=case((on_phones, version), else_=Pass.version),
-            modified_s=case((on_phones, later), else_=Pass.modified_s),
-            object_version=case((at_google, version), else_=Pass.object_version),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    phones = _union(change.pass_ids for change in changes if change.phones)
+    google = _union(change.pass_ids for change in changes if change.objects)
+    for statement, pass_ids in (
+        (_EVERYWHERE, phones & google),
+        (_ON_PHONES, phones - google),
+        (_AT_GOOGLE, google - phones),
+    ):
+        if pass_ids:
+            names = {"pass_ids": sorted(pass_ids), "number": number, "second": second}
+            connection.execute(statement, names)
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*sets)

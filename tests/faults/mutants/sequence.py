@@ -30,7 +30,7 @@ class SequenceDatabase(Database):
             yield session
             for change in session.info.pop(_CHANGES, []):
                 numbered = {"version": version, "modified_s": Pass.modified_s + 1}
-                session.execute(update(Pass).where(change.passes).values(numbered))
+                session.execute(update(Pass).where(Pass.id.in_(change.pass_ids)).values(numbered))
 
 
 def create_sequence(database: Database) -> None:

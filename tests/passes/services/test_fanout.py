@@ -285,7 +285,7 @@ def test_a_class_that_nothing_depends_on_begins_no_work(shop: Shop) -> None:
 
 def test_a_stamp_and_a_new_colour_in_one_breath_leave_the_object_behind(shop: Shop) -> None:
     """Whichever comes last in the transaction."""
-    mine = Pass.id == shop.member["pass"]["id"]
+    mine = [shop.member["pass"]["id"]]
     pass_type, now = shop.program["pass_type_identifier"], shop.service.parts.now()
     with shop.service.parts.database.writing() as session:
         announce(session, pass_type, mine, outbox.AT_THE_TILL, now)
@@ -295,7 +295,7 @@ def test_a_stamp_and_a_new_colour_in_one_breath_leave_the_object_behind(shop: Sh
 
 def test_a_colour_while_a_stamp_is_being_told_makes_nobody_wait(shop: Shop) -> None:
     """The stamp's PATCH carries the version of before the colour."""
-    mine = Pass.id == shop.member["pass"]["id"]
+    mine = [shop.member["pass"]["id"]]
     pass_type, now = shop.program["pass_type_identifier"], shop.service.parts.now()
     with shop.service.parts.database.writing() as session:
         announce(session, pass_type, mine, outbox.AT_THE_TILL, now)

@@ -82,7 +82,7 @@ def ground(service: Service, door: Door) -> Ground:
 def mark(ground: Ground, *members: dict[str, Any], now: datetime | None = None) -> None:
     with ground.database.writing() as session:
         ids = [member["pass"]["id"] for member in members]
-        mark_changed(session, ground.pass_type, Pass.id.in_(ids), now or ground.now)
+        mark_changed(session, ground.pass_type, ids, now or ground.now)
 
 
 def test_each_change_has_the_next_number_and_a_later_second(ground: Ground) -> None:
@@ -102,8 +102,7 @@ def test_changes_of_one_transaction_share_a_number(ground: Ground) -> None:
     first, second, *_ = ground.members
     with ground.database.writing() as session:
         for member in (first, second, first):
-            mine = Pass.id == member["pass"]["id"]
-            mark_changed(session, ground.pass_type, mine, ground.now)
+            mark_changed(session, ground.pass_type, [member["pass"]["id"]], ground.now)
         assert newest_version(session, ground.pass_type) == 0  # the counter is not locked yet
     assert (ground.card(first).version, ground.card(second).version) == (1, 1)
 
@@ -113,7 +112,7 @@ def test_a_transaction_that_fails_leaves_no_number(ground: Ground) -> None:
 
     def fail() -> None:
         with ground.database.writing() as session:
-            mark_changed(session, ground.pass_type, Pass.id == first["pass"]["id"], ground.now)
+            mark_changed(session, ground.pass_type, [first["pass"]["id"]], ground.now)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -324,7 +323,7 @@ def test_the_outbox_and_the_version_come_together_or_not_at_all(ground: Ground) 
 
     def fail() -> None:
         with ground.database.writing() as session:
-            mine = Pass.id == first["pass"]["id"]
+            mine = [first["pass"]["id"]]
             told = announce(session, ground.pass_type, mine, outbox.AT_THE_TILL, datetime.now(UTC))
             assert told.phones == 1
             raise KeyError
