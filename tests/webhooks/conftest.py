@@ -13,7 +13,8 @@ from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
 from passes.web.artwork import draw
 from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, Clock, Service, serve
+from tests.conftest import PUBLIC_URL, Clock, Door, Service, serve
+from tests.webhooks.apple_scene import Phone, Scene
 from tests.webhooks.google_calls import Calls, Publisher
 from tests.webhooks.google_signer import ISSUER
 from tests.webhooks.google_world import DOUBT, PREFIX, World, check_bodies
@@ -37,6 +38,13 @@ def shop(standing: Shop) -> Shop:
     """A shop without phones."""
     standing.clear()
     return standing
+
+
+@pytest.fixture
+def scene(service: Service, door: Door) -> Scene:
+    program = service.program(door, logo=False)
+    members = [service.member(door, program) for _ in range(2)]
+    return Scene(service, door, members, Phone(service, program["pass_type_identifier"]))
 
 
 @pytest.fixture(scope="module")
