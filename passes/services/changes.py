@@ -89,13 +89,15 @@ def begin_fan_out(
     """All passes of the program have a new look. The worker goes through them in batches.
 
     `phones` and `objects` are False for what they do not show; `resumes` lets objects go on that
-    depended on their class. A change while an earlier one is under way starts over: every pass is
-    told once, of both.
+    depended on their class. While an earlier change is under way, the passes that have not heard of
+    it come first and are told once, of both: however often a look changes, nobody waits for ever.
     """
-    anew = {"after_pass_id": "", "changed": 0}
     told = {"tells_phones": phones, "tells_objects": objects, "resumes_objects": resumes}
-    row = insert(FanOut).values(program_id=program_id, created_at=now, **told, **anew)
+    row = insert(FanOut).values(
+        program_id=program_id, created_at=now, after_pass_id="", until_pass_id="", **told
+    )
     either = {name: or_(FanOut.__table__.c[name], row.excluded[name]) for name in told}
+    all_round = {"until_pass_id": FanOut.after_pass_id, "wrapped": False}
     session.execute(
-        row.on_conflict_do_update(index_elements=["program_id"], set_={**anew, **either})
+        row.on_conflict_do_update(index_elements=["program_id"], set_={**all_round, **either})
     )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from passes.services.changes import announce, begin_fan_out
@@ -58,17 +58,10 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
     ).one_or_none()
     if work is None:
         return None
-    ids = session.scalars(
-        select(Pass.id)
-        .where(Pass.program_id == work.program_id, Pass.id > work.after_pass_id)
-        .order_by(Pass.id)
-        .limit(size)
-    ).all()
+    ids = session.scalars(_ahead(work).order_by(Pass.id).limit(size)).all()
     if not ids:
-        session.delete(work)
-        return Batch(work.program_id, 0, done=True)
+        return _wrap(session, work)
     work.after_pass_id = ids[-1]
-    work.changed += len(ids)
     mine = Pass.id.in_(ids)
     if work.tells_phones:
         pass_type = session.get_one(Program, work.program_id).pass_type_identifier
@@ -78,6 +71,23 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
     if work.resumes_objects:
         resume_objects(session, mine, now)
     return Batch(work.program_id, len(ids), done=False)
+
+
+def _ahead(work: FanOut) -> Select[str]:
+    """The passes from here to the end, or to where the ring closes."""
+    ahead = select(Pass.id).where(
+        Pass.program_id == work.program_id, Pass.id > work.after_pass_id
+    )
+    return ahead.where(Pass.id <= work.until_pass_id) if work.wrapped else ahead
+
+
+def _wrap(session: Session, work: FanOut) -> Batch:
+    """From the end to the beginning of the ring, unless it is closed."""
+    done = work.wrapped or not work.until_pass_id
+    if done:
+        session.delete(work)
+    work.after_pass_id, work.wrapped = "", True
+    return Batch(work.program_id, 0, done)
 
 
 def _tell(session: Session, old: Look, new: Look, now: datetime) -> None:

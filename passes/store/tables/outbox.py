@@ -56,6 +56,8 @@ class QueuePause(Base):
 class FanOut(Base):
     """A change of all passes of a program, worked through in batches by pass id.
 
+    The passes are a ring, begun anywhere: at its end, those up to `until_pass_id` are left, and
+    `wrapped` tells that they are being worked through.
     `tells_objects` is False when Google shows it with the class alone, `tells_phones` when only
     Google shows it; `resumes_objects` when objects that depended on their class may go on.
     """
@@ -64,7 +66,8 @@ class FanOut(Base):
 
     program_id: Mapped[str] = mapped_column(ForeignKey("programs.id"), primary_key=True)
     after_pass_id: Mapped[str]
-    changed: Mapped[int]
+    until_pass_id: Mapped[str] = mapped_column(server_default="")
+    wrapped: Mapped[bool] = mapped_column(server_default=false(), default=False)
     tells_phones: Mapped[bool] = mapped_column(server_default=true(), default=True)
     tells_objects: Mapped[bool] = mapped_column(server_default=true(), default=True)
     resumes_objects: Mapped[bool] = mapped_column(server_default=false(), default=False)

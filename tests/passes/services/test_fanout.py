@@ -60,10 +60,21 @@ class Shop:
             return set(session.scalars(mine))
 
     def pushes(self) -> int:
-        """Phones that wait to be told."""
+        """How many phones wait to be told."""
+        return len(self.phones_told())
+
+    def phones_told(self) -> set[str]:
+        """Which phones wait to be told."""
         with self.service.parts.database.reading() as session:
-            mine = select(Delivery.id).where(Delivery.courier == outbox.APNS)
-            return len(session.scalars(mine).all())
+            mine = select(Delivery.target).where(Delivery.courier == outbox.APNS)
+            return set(session.scalars(mine))
+
+    def enrol(self, phone: str) -> None:
+        """Somebody else has a card on a phone."""
+        member, now = self.service.member(self.door, self.program), self.service.parts.now()
+        with self.service.parts.database.writing() as session:
+            card = session.get_one(Pass, member["pass"]["id"])
+            register(session, card, phone, card.pass_type_identifier, phone.encode().hex(), now)
 
     def card(self) -> Pass:
         with self.service.parts.database.reading() as session:
@@ -247,6 +258,22 @@ def test_a_fan_out_that_objects_wait_for_is_not_forgotten_for_one_they_do_not(sh
     assert begun.tells_objects
     shop.work()
     assert shop.told() == {shop.the_object}
+
+
+def test_a_look_that_changes_all_the_time_reaches_every_phone(shop: Shop) -> None:
+    for number in range(4):
+        shop.enrol(f"iPhone {number}")
+    told: list[set[str]] = []
+    for _ in range(5):
+        with shop.service.parts.database.writing() as session:
+            session.execute(delete(Delivery))
+            begin_fan_out(session, shop.program["id"], shop.service.parts.now())
+            work_one_batch(session, shop.service.parts.now(), size=1)
+        told.append(shop.phones_told())
+    assert len(set.union(*told)) == len(told)
+    shop.work()
+    assert shop.pushes() == len(told)  # the last change is told to all of them
+    assert shop.begun() is None
 
 
 def test_objects_that_depended_on_their_class_go_on_when_it_arrives(shop: Shop) -> None:
