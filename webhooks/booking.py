@@ -8,9 +8,9 @@ from typing import Generic
 import structlog
 from sqlalchemy.orm import Session
 
-from passes.store import outbox, pauses
+from passes.store import claims, pauses
+from passes.store.claims import Claimed, Retry
 from passes.store.database import Database
-from passes.store.outbox import Claimed, Retry
 from webhooks import figures
 from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused, Slower
 from webhooks.desks import Desk, N
@@ -63,7 +63,7 @@ class Books(Generic[N]):
             told = [notices[row.id] for row in booking.told]
             lost = [(notices[row.id], str(refused)) for row, refused in booking.lost]
             self._desk.book(session, told, lost, now)
-            outbox.lock(session, owner, [row.id for row, _, _ in arrived])
+            claims.lock(session, owner, [row.id for row, _, _ in arrived])
             self._write(session, owner, booking, now)
         for row in booking.told:
             figures.observe_lag(self._desk.name, (now - row.waiting_since).total_seconds())
@@ -109,14 +109,14 @@ class Books(Generic[N]):
 
     def _write(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:
         if booking.told:
-            outbox.settle(session, owner, [row.id for row in booking.told], now)
+            claims.settle(session, owner, [row.id for row in booking.told], now)
             pauses.forget_over(session, self._desk.name, {row.queue for row in booking.told}, now)
         if booking.gone:
-            outbox.drop(session, owner, [row.id for row in booking.gone])
-        outbox.postpone(session, owner, booking.retries)
+            claims.drop(session, owner, [row.id for row in booking.gone])
+        claims.postpone(session, owner, booking.retries)
         for row, refused in booking.lost:
             log.error("delivery given up", courier=self._desk.name, row=row.id, why=refused.why)
-            outbox.give_up(session, owner, row.id, str(refused))
+            claims.give_up(session, owner, row.id, str(refused))
         self._pause(session, owner, booking, now)
 
     def _pause(self, session: Session, owner: str, booking: Booking, now: datetime) -> None:
@@ -145,7 +145,7 @@ class Books(Generic[N]):
         until: datetime,
     ) -> None:
         pauses.pause(session, self._desk.name, rows[0].queue, why, now, until)
-        outbox.send_back(session, owner, [Retry(row.id, until, why) for row in rows])
+        claims.send_back(session, owner, [Retry(row.id, until, why) for row in rows])
 
     def _slow_until(
         self, session: Session, queue: str, slower: Sequence[Slower], now: datetime

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from passes.services.phones import forget_device
 from passes.store import outbox
-from passes.store.outbox import Claimed, Retry
+from passes.store.claims import Claimed, Retry
 from passes.store.tables import Delivery, Device, Registration
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Gone, Outcome

@@ -24,7 +24,7 @@ from passes.services.looks import (
     read_look,
 )
 from passes.services.placing import shared_places
-from passes.store.outbox import Claimed, Retry
+from passes.store.claims import Claimed, Retry
 from passes.wallets import google
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
 from passes.wallets.google_rules import Part, with_nulls

@@ -13,10 +13,10 @@ from typing import Generic
 import structlog
 from sqlalchemy.orm import Session
 
-from passes.store import outbox, pauses
+from passes.store import claims, pauses
+from passes.store.claims import Claimed, Retry
 from passes.store.database import Database
 from passes.store.ids import new_id
-from passes.store.outbox import Claimed, Retry
 from webhooks import figures
 from webhooks.booking import Booking, Books
 from webhooks.couriers.outcomes import Later, Outcome
@@ -111,18 +111,18 @@ class Rounds(Generic[N]):
         if len(self._awaited) >= _BATCHES_UNDER_WAY * terms.batch:
             return None
         with self.database.reading() as session:
-            if not outbox.is_anything_due(session, self.name, now):
+            if not claims.is_anything_due(session, self.name, now):
                 return None
         owner = new_id("own")
         with self.database.writing() as session:
-            rows = outbox.claim(
+            rows = claims.claim(
                 session, self.name, owner, terms.batch, now, terms.lease, terms.doubt
             )
             moving = self._moving(session, owner, rows, now)
             prepared = self.desk.prepare(session, moving, now)
-            outbox.drop(session, owner, prepared.pointless)
-            outbox.send_back(session, owner, prepared.too_early)
-            outbox.postpone(session, owner, prepared.unready)
+            claims.drop(session, owner, prepared.pointless)
+            claims.send_back(session, owner, prepared.too_early)
+            claims.postpone(session, owner, prepared.unready)
         self._leases[owner] = now + terms.lease
         claimed = {row.id: row for row in moving}
         for notice in prepared.notices:
@@ -139,10 +139,10 @@ class Rounds(Generic[N]):
         standing = {pause.queue: pause for pause in pauses.standing(session, now, self.name)}
         found = [row for row in rows if row.queue in standing]
         back = [Retry(row.id, standing[row.queue].until, standing[row.queue].why) for row in found]
-        outbox.send_back(session, owner, back)
+        claims.send_back(session, owner, back)
         for queue in sorted({row.queue for row in found}):
             until, why = standing[queue].until, standing[queue].why
-            outbox.hold_back(session, self.name, queue, until, why, _HELD_BACK)
+            claims.hold_back(session, self.name, queue, until, why, _HELD_BACK)
         return [row for row in rows if row.queue not in standing]
 
     def _prolong_leases(self) -> None:
@@ -154,7 +154,7 @@ class Rounds(Generic[N]):
         if not ending:
             return
         with self.database.writing() as session:
-            outbox.prolong(session, ending, now + lease)
+            claims.prolong(session, ending, now + lease)
         self._leases |= dict.fromkeys(ending, now + lease)
 
     def _tell(self, notices: Sequence[N]) -> Counted:

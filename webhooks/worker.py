@@ -18,7 +18,7 @@ from passes.services import (
     phones,
     place_sets,
 )
-from passes.store import outbox
+from passes.store import claims
 from passes.store.database import Database
 from webhooks.relocating import Mover
 from webhooks.rounds import Counted
@@ -163,7 +163,7 @@ class Worker:
     def _clean(self) -> None:
         now, terms = self.now(), self.terms
         with self.database.writing() as session:
-            outbox.heal_clock_step(session, now, terms.lease, terms.longest_wait)
+            claims.heal_clock_step(session, now, terms.lease, terms.longest_wait)
             idempotency.forget_old(session, now)
             phones.forget_old_logs(session, now)
             google_saves.forget_old_nonces(session, now)

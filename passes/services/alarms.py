@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from passes.store import outbox, pauses
+from passes.store import backlog, outbox, pauses
 
 _LATE = timedelta(minutes=5)  # a stamp takes seconds
 
@@ -15,13 +15,13 @@ def outbox_alarms(session: Session, now: datetime) -> Iterator[str]:
     for pause in pauses.standing(session, now):
         since = f"{pause.since:%Y-%m-%d %H:%M} UTC"
         yield f"{pause.courier} of {pause.queue} stands still since {since}: {pause.why}"
-    for depth in outbox.depths(session):
+    for depth in backlog.depths(session):
         if depth.state == outbox.GAVE_UP:
             yield (
                 f"{depth.rows} deliveries by {depth.courier} were given up: see why with "
                 "`passmint deliveries list --gave-up`, mend it, then `passmint deliveries retry`."
             )
-    for late in outbox.overdue(session, now - _LATE, now):
+    for late in backlog.overdue(session, now - _LATE, now):
         oldest = late.oldest or now
         yield (
             f"{late.rows} deliveries by {late.courier} wait, the oldest for "

@@ -12,7 +12,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 from branding.cache import PieceCache
 from certs.apple import AppleIdentity
-from passes.store.outbox import Depth
+from passes.store.backlog import Depth
 
 _SECONDS_PER_DAY = 86_400
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from certs.report import CertificateRow, report
 from passes.errors import NotFound, Unauthorized
 from passes.services.alarms import outbox_alarms
-from passes.store import outbox, pauses
+from passes.store import backlog, pauses
 from passes.store.schema import StaleSchema, require_current
 from passes.web import metrics
 from passes.web.parts import Parts, parts
@@ -102,7 +102,7 @@ def _backlog(here: Parts) -> metrics.Backlog | None:
         with here.database.reading() as session:
             standing = pauses.standing(session, here.now())
             paused = [(pause.courier, pause.queue) for pause in standing]
-            return metrics.Backlog(outbox.depths(session), paused)
+            return metrics.Backlog(backlog.depths(session), paused)
     except SQLAlchemyError:
         return None
 

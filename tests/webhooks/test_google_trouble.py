@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from passes.services import phones
-from passes.store import outbox
+from passes.store import claims
 from passes.store.tables import Pass
 from tests.processes import until
 from tests.webhooks.google_world import DOUBT, PREFIX, World
@@ -149,7 +149,7 @@ def test_what_a_worker_sent_before_it_died_is_told_once_more(world: World) -> No
     world.stamp(member)
     lease = timedelta(seconds=60)
     with world.service.parts.database.writing() as session:
-        assert outbox.claim(session, "google", "own_dead", 9, world.clock(), lease)
+        assert claims.claim(session, "google", "own_dead", 9, world.clock(), lease)
     assert world.rounds.step() is None
     world.clock.forward(lease)
     assert world.rounds.step() == Counted(delivered=1)

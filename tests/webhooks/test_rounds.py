@@ -8,12 +8,7 @@ from prometheus_client import REGISTRY
 
 from passes.store import outbox
 from passes.store.tables import Registration
-from tests.webhooks.living import (
-    SECOND,
-    ScriptedCourier,
-    Shop,
-    answering,
-)
+from tests.webhooks.living import SECOND, ScriptedCourier, Shop, answering
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Later, Outcome
 from webhooks.rounds import Counted

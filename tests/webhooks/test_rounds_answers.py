@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from passes.store import outbox
+from passes.store import backlog
 from tests.passes.web.answers import problem
 from tests.webhooks.living import SECOND, ScriptedCourier, Shop, answering
 from webhooks.booking import GIVE_UP_AFTER, GIVE_UP_TRIES
@@ -112,7 +112,7 @@ def test_an_outage_is_one_line_per_phone_and_ends_by_itself(shop: Shop) -> None:
         shop.clock.forward(timedelta(minutes=5))
     assert len(shop.rows()) == 4
     with shop.database.reading() as session:
-        [depth] = outbox.depths(session)
+        [depth] = backlog.depths(session)
     assert shop.clock() - (depth.oldest or shop.clock()) == timedelta(hours=1)
     up = ScriptedCourier()
     shop.clock.forward(timedelta(minutes=15))

@@ -6,13 +6,7 @@ from sqlalchemy import select
 
 from passes.store import outbox
 from passes.store.tables import Device, Pass, QueuePause, Registration
-from tests.webhooks.living import (
-    SECOND,
-    HoldingCourier,
-    ScriptedCourier,
-    Shop,
-    answering,
-)
+from tests.webhooks.living import SECOND, HoldingCourier, ScriptedCourier, Shop, answering
 from webhooks.booking import PAUSE
 from webhooks.couriers.outcomes import Delivered, Halted, Slower
 from webhooks.rounds import Counted

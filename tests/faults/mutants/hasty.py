@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import wsgi
 from passes.settings import load_settings
-from passes.store.outbox import Claimed
+from passes.store.claims import Claimed
 from passes.store.tables import Delivery
 from webhooks.cli import run
 from webhooks.couriers.apns import Push

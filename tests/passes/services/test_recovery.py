@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 from passes.cli import restored
 from passes.services import phones
 from passes.services.fanout import work_one_batch
-from passes.store import outbox
+from passes.store import claims, outbox
 from passes.store.tables import Delivery, Pass, PassTypeCounter, Reward, Transaction
 from tests.conftest import PUBLIC_URL, Door, Service
 
@@ -66,4 +66,4 @@ def test_after_a_restored_backup_every_phone_is_brought_to_what_it_says(
         member["pass"]["serial_number"] for member in (first, second)
     }
     with database.reading() as session:
-        assert outbox.is_anything_due(session, outbox.APNS, now())
+        assert claims.is_anything_due(session, outbox.APNS, now())

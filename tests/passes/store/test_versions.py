@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from passes.services import counter, phones
 from passes.services.changes import announce, begin_fan_out
 from passes.services.fanout import work_one_batch
-from passes.store import outbox
+from passes.store import claims, outbox
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Member, Pass, PassTypeCounter, Transaction
 from passes.store.versions import mark_changed, newest_version
@@ -279,13 +279,13 @@ class Bustle:
         for turn in range(TURNS):
             owner, lease = f"{name}_{turn}", timedelta(seconds=60)
             with self.ground.database.writing() as session:
-                rows = outbox.claim(session, outbox.APNS, owner, 50, self.ground.now, lease)
+                rows = claims.claim(session, outbox.APNS, owner, 50, self.ground.now, lease)
             with self.ground.database.writing() as session:
                 told = update(Device).where(Device.id.in_([row.target for row in rows]))
                 session.execute(told.values(pushed_at=self.ground.now))
                 ids = [row.id for row in rows]
-                outbox.lock(session, owner, ids)
-                outbox.settle(session, owner, ids, self.ground.now)
+                claims.lock(session, owner, ids)
+                claims.settle(session, owner, ids, self.ground.now)
 
 
 @on_postgresql

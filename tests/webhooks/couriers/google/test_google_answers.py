@@ -4,13 +4,7 @@ import json
 
 import pytest
 
-from webhooks.couriers.google_answers import (
-    Act,
-    Synced,
-    judge,
-    read_answer,
-    verdict,
-)
+from webhooks.couriers.google_answers import Act, Synced, judge, read_answer, verdict
 from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 
 ACCOUNT = "passmint@project.iam.gserviceaccount.com"
