@@ -1,6 +1,6 @@
 """Commands for whoever runs the service."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import sleep
@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from passes.demo.run import demo
 from passes.errors import FieldFault, Invalid, NotFound
-from passes.services import location_files
+from passes.services import location_files, location_plans
 from passes.services.api_keys import all_keys, mint_key, revoke_key
 from passes.services.drafts import Scope
 from passes.services.merchants import find_merchant
@@ -120,7 +120,8 @@ def import_locations(file: BinaryIO, merchant_id: str, *, dry_run: bool, watch: 
     data = file.read()
     with open_database() as database:
         try:
-            plan, relocation_id = _bring_in(database, merchant_id, data, dry_run=dry_run)
+            rows = location_files.read_rows(data)
+            plan, relocation_id = _bring_in(database, merchant_id, rows, dry_run=dry_run)
         except NotFound as error:
             raise click.ClickException(error.detail) from error
         except Invalid as error:
@@ -136,15 +137,19 @@ def import_locations(file: BinaryIO, merchant_id: str, *, dry_run: bool, watch: 
 
 
 def _bring_in(
-    database: Database, merchant_id: str, data: bytes, *, dry_run: bool
-) -> tuple[location_files.Plan, str | None]:
+    database: Database,
+    merchant_id: str,
+    rows: Sequence[location_files.Row],
+    *,
+    dry_run: bool,
+) -> tuple[location_plans.Plan, str | None]:
     now = datetime.now(UTC)
     if dry_run:
         with database.reading() as session:
-            return location_files.read_plan(session, merchant_id, data), None
+            return location_plans.plan_changes(session, merchant_id, rows), None
     with database.writing() as session, relocating(session, merchant_id, now) as begun:
-        plan = location_files.read_plan(session, merchant_id, data)
-        location_files.carry_out(session, merchant_id, plan, now)
+        plan = location_plans.plan_changes(session, merchant_id, rows)
+        location_plans.carry_out(session, merchant_id, plan, now)
     return plan, begun.relocation_id
 
 

@@ -19,6 +19,8 @@ _SHARE = 0.5  # of the heaviest one's weight: what weighs less is no anchor
 _EARTH_M = 6_371_008.8  # mean radius, IUGG
 _CHARTS = 16  # sets of shops one process remembers
 
+Vector = tuple[float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -48,8 +50,24 @@ class PlaceDesign:
 
 def distance_m(one: Point, other: Point) -> float:
     """Metres along the great circle; off by half a percent at most, for the Earth is no sphere."""
-    half_chord = math.dist(_vector(one), _vector(other)) / 2
-    return 2 * _EARTH_M * math.asin(min(1.0, half_chord))
+    return arc_m(math.dist(unit_vector(one), unit_vector(other)))
+
+
+def unit_vector(point: Point) -> Vector:
+    """From the Earth's centre to a point, with length 1: chords between them grow as arcs do."""
+    latitude, longitude = math.radians(point.latitude), math.radians(point.longitude)
+    ring = math.cos(latitude)
+    return ring * math.cos(longitude), ring * math.sin(longitude), math.sin(latitude)
+
+
+def arc_m(chord: float) -> float:
+    """Metres along the great circle between two unit vectors that are a chord apart."""
+    return 2 * _EARTH_M * math.asin(min(1.0, chord / 2))
+
+
+def chord_of(metres: float) -> float:
+    """The chord of a great circle's arc; half around the Earth is the longest."""
+    return 2 * math.sin(min(metres / (2 * _EARTH_M), math.pi / 2))
 
 
 def anchors_of(visits: Sequence[Visit]) -> tuple[str, ...]:
@@ -98,9 +116,9 @@ class Chart:
         return known
 
     def _measure(self, point: Point) -> tuple[str, ...]:
-        here = _vector(point)
+        here = unit_vector(point)
         # A chord grows with its arc, so the order is the same, and exact for close neighbours.
-        far = ((math.dist(here, _vector(shop)), shop_id) for shop_id, shop in self.shops)
+        far = ((math.dist(here, unit_vector(shop)), shop_id) for shop_id, shop in self.shops)
         return tuple(shop_id for _, shop_id in nsmallest(MAX_PLACES, far))
 
 
@@ -126,10 +144,3 @@ def _weights(visits: Sequence[Visit]) -> Mapping[str, float]:
         age = (visits[-1].at - visit.at) / HALF_LIFE
         weights[visit.shop_id] = weights.get(visit.shop_id, 0.0) + 2.0**-age
     return weights
-
-
-def _vector(point: Point) -> tuple[float, float, float]:
-    """From the Earth's centre, of length 1."""
-    latitude, longitude = math.radians(point.latitude), math.radians(point.longitude)
-    ring = math.cos(latitude)
-    return ring * math.cos(longitude), ring * math.sin(longitude), math.sin(latitude)

@@ -1,84 +1,47 @@
-"""Shops from a spreadsheet: a CSV file becomes new and changed locations, all or none.
+"""A CSV file of shops, read into rows: what its lines say, whoever's shops they are about.
 
-Faults point at `/LINE/COLUMN`, the line as an editor counts it.
+Faults point at `/LINE/COLUMN`, the line as an editor counts it. Not for: what rows do to the shops
+that are there (location_plans).
 """
 
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import cast, get_args
-
-from pydantic import ValidationError
-from sqlalchemy.orm import Session
+from typing import get_args
 
 from passes.errors import FieldFault, Invalid, pointer
-from passes.services.drafts import MAX_LOCATIONS, Locale, LocationDraft
-from passes.services.locations import doubts, draft_of, fill, point_of, shops_of
-from passes.services.merchants import find_merchant
-from passes.store.tables import Location
+from passes.services.drafts import Locale, LocationDraft
 
 MAX_ROWS = 1_000
 MAX_BYTES = 2 << 20
+OWN_TEXT = "relevant_text"  # in the merchant's language, whichever that is
+TEXTS = {f"{OWN_TEXT}_{locale}": locale for locale in get_args(Locale)}
 _REQUIRED = ("name", "latitude", "longitude")
-_TEXT = "relevant_text"
-_TEXTS = {f"{_TEXT}_{locale}": locale for locale in get_args(Locale)}
-_COLUMNS = (*LocationDraft.model_fields, *_TEXTS)
+_COLUMNS = (*LocationDraft.model_fields, *TEXTS)
 _DEGREES = re.compile(r"[+-]?\d{1,3}(?:[.,]\d+)?", re.ASCII)
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the file: what it says of a shop, by the names of a draft's fields.
+    """A line of the file: what it says of a shop, by column; None is an empty cell.
 
-    An external id is not empty. Texts are always there, by language; None clears one.
+    An external id is not empty. `texts` are what the shop says nearby.
     """
 
     line: int
-    given: dict[str, object]
+    given: Mapping[str, object]
+    texts: Mapping[str, str | None]
 
     def fault(self, column: str, code: str, detail: str) -> FieldFault:
-        return FieldFault(pointer(self.line, column), code, detail)
+        return _fault(self.line, column, code, detail)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a file would do: the shops it changes (None: a new one) and how they would be."""
-
-    changes: Sequence[tuple[Location | None, LocationDraft]]
-    created: int
-    updated: int
-    unchanged: int
-
-
-def read_plan(session: Session, merchant_id: str, data: bytes) -> Plan:
-    """What a CSV file would do to a merchant's shops; Invalid with every fault.
-
-    A shop is known by its external id, else by its name; what the file has no column for stays.
-    """
-    locale = find_merchant(session, merchant_id).locale
-    return _plan(session, merchant_id, _read_rows(data, locale))
-
-
-def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> None:
-    """Makes the shops as planned, in the transaction in which the plan was made.
-
-    They are listed in the order of the file.
-    """
-    for number, (present, draft) in enumerate(plan.changes):
-        created_at = now + timedelta(microseconds=number)
-        shop = present or Location(merchant_id=merchant_id, created_at=created_at)
-        fill(shop, draft)
-        session.add(shop)
-    session.flush()
-
-
-def _read_rows(data: bytes, locale: str) -> list[Row]:
-    """The lines of a CSV file; Invalid with every fault. `relevant_text` alone is in `locale`.
+def read_rows(data: bytes) -> list[Row]:
+    """The lines of a CSV file below its first, which names the columns; Invalid with every fault.
 
     UTF-8 with or without BOM; commas, or semicolons with decimal commas, as spreadsheets write.
     """
@@ -87,39 +50,18 @@ def _read_rows(data: bytes, locale: str) -> list[Row]:
     rows: list[Row] = []
     faults: list[FieldFault] = []
     for line, values in lines[1:]:
-        row = Row(line, {})
         if len(values) > len(columns):
             detail = f"more cells than columns: put a cell with a {delimiter} in it into quotes"
-            faults.append(row.fault("", "too_many_cells", detail))
-        else:
-            padded = values + [""] * (len(columns) - len(values))
-            faults += _read(row, dict(zip(columns, padded, strict=True)), locale)
-        rows.append(row)
+            faults.append(_fault(line, "", "too_many_cells", detail))
+            continue
+        padded = values + [""] * (len(columns) - len(values))
+        try:
+            rows.append(_row(line, dict(zip(columns, padded, strict=True))))
+        except Invalid as error:
+            faults += error.faults
     if faults:
         raise Invalid(faults)
     return rows
-
-
-def _plan(session: Session, merchant_id: str, rows: Sequence[Row]) -> Plan:
-    """What the rows would do to the merchant's shops; Invalid with every fault of every row."""
-    shops = shops_of(session, merchant_id)
-    present = [_known(row, shops) for row in rows]
-    faults = [*_repeated(rows, present), *_ambiguous(rows, shops)]
-    drafts: list[tuple[Location | None, LocationDraft]] = []
-    for row, shop in zip(rows, present, strict=True):
-        try:
-            drafts.append((shop, _merged(shop, row)))
-        except ValidationError as error:
-            faults += _invalid(row, error)
-    faults += _doubtful(rows, drafts, shops) if not faults else []
-    added = sum(shop is None for shop in present)
-    if len(shops) + added > MAX_LOCATIONS:
-        detail = f"a merchant has at most {MAX_LOCATIONS} locations: delete some first"
-        faults.append(FieldFault("", "too_many_locations", detail))
-    if faults:
-        raise Invalid(faults)
-    changes = [(shop, draft) for shop, draft in drafts if shop is None or _differs(shop, draft)]
-    return Plan(changes, added, len(changes) - added, len(drafts) - len(changes))
 
 
 def _lines(data: bytes) -> tuple[list[tuple[int, list[str]]], str]:
@@ -172,31 +114,34 @@ def _columns(header: Sequence[str]) -> list[str]:
     return names
 
 
-def _read(row: Row, cells: Mapping[str, str], locale: str) -> Iterator[FieldFault]:
-    """Fills the row; a language whose cell is empty is None."""
+def _row(line: int, cells: Mapping[str, str]) -> Row:
+    given: dict[str, object] = {}
     texts: dict[str, str | None] = {}
+    faults: list[FieldFault] = []
     for column, cell in cells.items():
         try:
-            if column == _TEXT or column in _TEXTS:
-                texts[_TEXTS.get(column, locale)] = cell or None
+            if column == OWN_TEXT or column in TEXTS:
+                texts[column] = _text(cell)
             elif cell or column != "external_id":
-                row.given[column] = _READERS.get(column, _text)(cell)
+                given[column] = _READERS.get(column, _text)(cell)
         except ValueError as error:
-            yield row.fault(column, "unreadable", str(error))
-    row.given[_TEXT] = texts
+            faults.append(_fault(line, column, "unreadable", str(error)))
+    if faults:
+        raise Invalid(faults)
+    return Row(line, given, texts)
 
 
 def _text(cell: str) -> str | None:
     return cell or None
 
 
-def _number(cell: str) -> float:
+def _degrees(cell: str) -> float:
     if not _DEGREES.fullmatch(cell):
         raise ValueError("must be a number of degrees such as 47.4979")
     return float(cell.replace(",", "."))
 
 
-def _whole(cell: str) -> int | None:
+def _metres(cell: str) -> int | None:
     try:
         return int(cell) if cell else None
     except ValueError as error:
@@ -210,77 +155,13 @@ def _yes_or_no(cell: str) -> bool | None:
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "latitude": _number,
-    "longitude": _number,
-    "max_distance_m": _whole,
+    "latitude": _degrees,
+    "longitude": _degrees,
+    "max_distance_m": _metres,
     "active": _yes_or_no,
     "confirm_coordinates": _yes_or_no,
 }
 
 
-def _known(row: Row, shops: Sequence[Location]) -> Location | None:
-    """By its external id, else by its name; a shop of this name that has no id yet gets it."""
-    wanted, name = row.given.get("external_id"), row.given["name"]
-    if wanted is None:
-        return next((shop for shop in shops if shop.name == name), None)
-    nameless = (shop for shop in shops if shop.external_id is None and shop.name == name)
-    return next((shop for shop in shops if shop.external_id == wanted), None) or next(
-        nameless, None
-    )
-
-
-def _merged(shop: Location | None, row: Row) -> LocationDraft:
-    """The row over the shop; an empty cell is the field's default."""
-    present = draft_of(shop).model_dump() if shop else {}
-    texts = {**present.get(_TEXT, {}), **cast("dict[str, str | None]", row.given[_TEXT])}
-    merged = {**present, **row.given, _TEXT: _filled(texts)}
-    return LocationDraft.model_validate(_filled(merged))
-
-
-def _filled(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _differs(present: Location, draft: LocationDraft) -> bool:
-    return draft_of(present) != draft.model_copy(update={"confirm_coordinates": False})
-
-
-def _repeated(rows: Sequence[Row], present: Sequence[Location | None]) -> Iterator[FieldFault]:
-    seen: dict[object, int] = {}
-    for row, shop in zip(rows, present, strict=True):
-        column = "name" if "external_id" not in row.given else "external_id"
-        known = shop.id if shop else (column, row.given[column])
-        if known in seen:
-            yield row.fault(column, "repeated", f"line {seen[known]} is about the same location")
-        seen.setdefault(known, row.line)
-
-
-def _ambiguous(rows: Sequence[Row], shops: Sequence[Location]) -> Iterator[FieldFault]:
-    named = Counter(shop.name for shop in shops)
-    for row in rows:
-        if "external_id" not in row.given and named[str(row.given["name"])] > 1:
-            detail = "several locations have this name: tell them apart by external_id"
-            yield row.fault("name", "ambiguous", detail)
-
-
-def _invalid(row: Row, error: ValidationError) -> Iterator[FieldFault]:
-    for found in error.errors(include_url=False, include_context=False, include_input=False):
-        column = "_".join(map(str, found["loc"]))
-        yield row.fault(column, found["type"], found["msg"].removeprefix("Value error, "))
-
-
-def _doubtful(
-    rows: Sequence[Row],
-    drafts: Sequence[tuple[Location | None, LocationDraft]],
-    shops: Sequence[Location],
-) -> Iterator[FieldFault]:
-    """What stands at an unlikely place, seen from all the other shops of file and merchant."""
-    replaced = {shop.id for shop, _ in drafts if shop}
-    standing = [point_of(shop) for shop in shops if shop.active and shop.id not in replaced]
-    points = [point_of(draft) for _, draft in drafts]
-    for index, (row, (shop, draft)) in enumerate(zip(rows, drafts, strict=True)):
-        if shop and point_of(shop) == points[index]:
-            continue
-        others = standing + points[:index] + points[index + 1 :]
-        for fault in doubts(points[index], others, confirmed=draft.confirm_coordinates):
-            yield row.fault(fault.pointer.strip("/"), fault.code, fault.detail)
+def _fault(line: int, column: str, code: str, detail: str) -> FieldFault:
+    return FieldFault(pointer(line, column), code, detail)

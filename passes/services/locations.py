@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from passes.errors import FieldFault, Invalid, NotFound
-from passes.loyalty.places import Point, distance_m
+from passes.loyalty.neighbours import Neighbours
+from passes.loyalty.places import Point
 from passes.services.drafts import MAX_LOCATIONS, LocationDraft
 from passes.store.tables import Location, Program
 
@@ -124,22 +125,23 @@ def fill(location: Location, draft: LocationDraft) -> None:
     location.active = draft.active
 
 
-def require_likely(draft: LocationDraft, others: Sequence[Point]) -> None:
+def require_likely(draft: LocationDraft, others: Iterable[Point]) -> None:
     """Invalid when the coordinates look mistaken and nobody confirmed them."""
-    found = doubts(point_of(draft), others, confirmed=draft.confirm_coordinates)
+    point = point_of(draft)
+    found = doubts(point, Neighbours([point, *others]), confirmed=draft.confirm_coordinates)
     if found:
         raise Invalid(found)
 
 
-def doubts(point: Point, others: Sequence[Point], *, confirmed: bool) -> list[FieldFault]:
-    """Why a shop can hardly stand there; `others` are shops of the same chain.
+def doubts(point: Point, chain: Neighbours, *, confirmed: bool) -> list[FieldFault]:
+    """Why a shop can hardly stand there; `chain` are all shops of its merchant, and itself.
 
     Nobody can confirm a shop where there is only sea.
     """
     if max(abs(point.latitude), abs(point.longitude)) < _NULL_ISLAND_DEG:
         detail = "0, 0 lies in the Gulf of Guinea: look the shop's coordinates up"
         return [FieldFault("/latitude", "null_island", detail)]
-    if not confirmed and _is_swapped(point, others):
+    if not confirmed and _is_swapped(point, chain):
         detail = (
             "it would lie next to your other shops if latitude and longitude changed places: "
             "swap them, or send confirm_coordinates: true"
@@ -152,16 +154,15 @@ def point_of(shop: Location | LocationDraft) -> Point:
     return Point(shop.latitude, shop.longitude)
 
 
-def _is_swapped(point: Point, others: Sequence[Point]) -> bool:
-    if not others or abs(point.longitude) > 90:  # noqa: PLR2004  # no latitude
+def _is_swapped(point: Point, chain: Neighbours) -> bool:
+    if abs(point.longitude) > 90:  # noqa: PLR2004  # no latitude
         return False
-    if any(distance_m(point, other) <= _FAR_M for other in others):
+    away_m = chain.nearest_m(point, besides=point)
+    if away_m <= _FAR_M:
         return False
     swapped = Point(point.longitude, point.latitude)
-    away_m, swapped_away_m = (
-        min(distance_m(one, other) for other in others) for one in (point, swapped)
-    )
-    return away_m > _SUSPICIOUS * swapped_away_m
+    near_m = away_m / _SUSPICIOUS
+    return away_m > _SUSPICIOUS * chain.nearest_m(swapped, besides=point, within_m=near_m)
 
 
 def _flush(session: Session) -> None:

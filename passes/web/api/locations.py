@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from passes.errors import FieldFault, Invalid
-from passes.services import location_files, locations, misplaced, relocations
+from passes.services import location_files, location_plans, locations, misplaced, relocations
 from passes.services.drafts import LocationDraft
 from passes.store.tables import Location, Relocation
 from passes.web.api.contract import Call, Reply, Routes, check_revision
@@ -178,17 +178,17 @@ def bring_in(call: Call) -> Reply:
     A shop is known by its external_id, else by its name. What the file has no column for stays as
     it is, and so do shops that it does not name. Faults point at `/LINE/COLUMN`.
     """
-    data = _file()
+    rows = location_files.read_rows(_file())
     if call.query(ImportQuery).dry_run == "true":
         with call.parts.database.reading() as session:
-            plan = location_files.read_plan(session, call.merchant_id, data)
+            plan = location_plans.plan_changes(session, call.merchant_id, rows)
         return Reply(_imported(plan))
     with (
         call.parts.database.writing() as session,
         relocations.relocating(session, call.merchant_id, call.now) as begun,
     ):
-        plan = location_files.read_plan(session, call.merchant_id, data)
-        location_files.carry_out(session, call.merchant_id, plan, call.now)
+        plan = location_plans.plan_changes(session, call.merchant_id, rows)
+        location_plans.carry_out(session, call.merchant_id, plan, call.now)
     done = {
         "dry_run": False,
         "affected_passes": _affected(call, begun),
@@ -233,7 +233,7 @@ def _affected(call: Call, begun: relocations.Begun) -> int:
         return misplaced.passes_left(session, call.merchant_id)
 
 
-def _imported(plan: location_files.Plan) -> ImportView:
+def _imported(plan: location_plans.Plan) -> ImportView:
     return ImportView(
         dry_run=True,
         created=plan.created,

@@ -306,6 +306,28 @@ def test_nobody_can_confirm_a_shop_in_the_sea(door: Door) -> None:
     assert "null_island" in door.bring_in(rows).text
 
 
+@pytest.mark.parametrize("column", ["relevant_text", "relevant_text_en", "relevant_text_hu"])
+def test_a_text_at_fault_is_told_by_the_column_it_stands_in(door: Door, column: str) -> None:
+    answer = door.bring_in(f"name,latitude,longitude,{column}\nDeak,47.5,19.05,{{{{rest}}}}\n")
+    assert faults(answer) == {(f"/2/{column}", "placeholder_unknown")}
+
+
+def test_two_columns_of_texts_are_not_in_one_language(door: Door) -> None:
+    columns = "name,latitude,longitude,relevant_text,relevant_text_en"
+    answer = door.bring_in(f"{columns}\nDeak,47.5,19.05,near,close\n")
+    assert faults(answer) == {("/file", "column_repeated")}
+
+
+def test_of_shops_with_one_name_the_one_without_an_id_is_given_it(door: Door) -> None:
+    add(door, **DEAK, external_id="1")
+    second, third = (add(door, **DEAK | {"latitude": latitude}) for latitude in (47.6, 47.7))
+    columns = "external_id,name,latitude,longitude\n"
+    assert faults(door.bring_in(f"{columns},Deák tér,47.5,19.05\n")) == {("/2/name", "ambiguous")}
+    assert door.bring_in(f"{columns}2,Deák tér,47.5,19.05\n").json["updated"] == 1
+    kept = {one["id"]: one["external_id"] for one in door.get("/locations").json["data"]}
+    assert (kept[second["id"]], kept[third["id"]]) == ("2", None)
+
+
 @pytest.mark.parametrize("cell", ["4_7.5", "47.5e0", "nan", "٤٧", "47.5.1"])
 def test_degrees_are_written_plainly(door: Door, cell: str) -> None:
     answer = door.bring_in(f"name,latitude,longitude\nDeak,{cell},19.05")
