@@ -57,3 +57,18 @@ def test_a_shop_is_doubted_where_no_shop_can_be_meant(point: Point, found: list[
     assert codes(point, HUNGARY) == found
     assert codes(point, []) == [code for code in found if code == "null_island"]
     assert codes(point, HUNGARY, confirmed=True) == codes(point, [])
+
+
+@pytest.mark.parametrize(
+    ("point", "other", "found"),
+    [
+        (Point(47, 47.73), Point(47.73, 47), []),  # 98 km away
+        (Point(47, 47.75), Point(47.75, 47), ["coordinates_swapped"]),  # 101 km
+        (Point(10, 40), Point(44.4, 10), []),  # 9.8 times nearer, if they changed places
+        (Point(10, 40), Point(44.2, 10), ["coordinates_swapped"]),  # 10.2 times
+    ],
+)
+def test_a_shop_is_doubted_that_is_far_and_would_be_much_nearer(
+    point: Point, other: Point, found: list[str]
+) -> None:
+    assert codes(point, [other]) == found

@@ -1,12 +1,13 @@
 """Shops through the API: made, moved, closed, deleted and brought in from a spreadsheet."""
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from werkzeug.test import encode_multipart
 
-from tests.conftest import Door, Service
+from tests.conftest import Clock, Door, Service
 from tests.passes.web.answers import faults, pointers, problem
 
 DEAK = {"name": "Deák tér", "latitude": 47.4979, "longitude": 19.0544}
@@ -318,9 +319,14 @@ def test_two_columns_of_texts_are_not_in_one_language(door: Door) -> None:
     assert faults(answer) == {("/file", "column_repeated")}
 
 
-def test_of_shops_with_one_name_the_one_without_an_id_is_given_it(door: Door) -> None:
+def test_of_shops_with_one_name_the_oldest_without_an_id_is_given_it(
+    standing: Service, door: Door
+) -> None:
     add(door, **DEAK, external_id="1")
-    second, third = (add(door, **DEAK | {"latitude": latitude}) for latitude in (47.6, 47.7))
+    second = add(door, **DEAK)
+    assert isinstance(standing.parts.now, Clock)
+    standing.parts.now.forward(timedelta(seconds=1))
+    third = add(door, **DEAK)
     columns = "external_id,name,latitude,longitude\n"
     assert faults(door.bring_in(f"{columns},Deák tér,47.5,19.05\n")) == {("/2/name", "ambiguous")}
     assert door.bring_in(f"{columns}2,Deák tér,47.5,19.05\n").json["updated"] == 1
