@@ -19,7 +19,7 @@ from benchmarks import answers
 from benchmarks.databases import postgresql, sqlite, url_of
 from benchmarks.rounds import Row, report
 from benchmarks.scale import fill
-from passes.services import counter
+from passes.services import counter, till
 from passes.store import outbox
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Member
@@ -115,7 +115,9 @@ def handed_over_ms(database: Database) -> list[float]:
     for number in range(int(STAMPS_PER_S * SECONDS)):
         time.sleep(max(0.0, start + number / STAMPS_PER_S - time.perf_counter()))
         with database.writing() as session:
-            counter.earn(session, session.get_one(Member, f"mem_{number:09d}"), 1, now())
+            member = session.get_one(Member, f"mem_{number:09d}")
+            at = till.present(session, member.merchant_id, member.id)
+            counter.earn(session, at, 1, now())
         committed[f"aa{number:09d}"] = time.perf_counter()
     worker.stop()
     thread.join()

@@ -21,7 +21,7 @@ from benchmarks.databases import postgresql, sqlite, url_of
 from benchmarks.rounds import Row, report
 from benchmarks.scale import fill
 from passes.loyalty.places import Point, chart
-from passes.services import counter, relocations
+from passes.services import counter, relocations, till
 from passes.services.place_sets import keep
 from passes.services.placing import read_places
 from passes.store.database import Database
@@ -128,7 +128,8 @@ def stamps_ms(database: Database, shop: str, go_on: Callable[[int], bool]) -> li
         start = time.perf_counter()
         with database.writing() as session:
             member = session.get_one(Member, f"mem_{len(spent):09d}")
-            counter.earn(session, member, 1, now(), location_id=shop)
+            at = till.present(session, member.merchant_id, member.id)
+            counter.earn(session, at, 1, now(), location_id=shop)
         spent.append((time.perf_counter() - start) * 1000)
         time.sleep(0.01)
     return sorted(spent)

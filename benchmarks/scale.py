@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from benchmarks.databases import postgresql, sqlite
 from benchmarks.rounds import Row, report
-from passes.services import changes, counter, fanout, phones
+from passes.services import changes, counter, fanout, phones, till
 from passes.services.api_keys import mint_key
 from passes.services.cards import card_by_serial
 from passes.services.drafts import MerchantDraft, ProgramDraft, TemplateDraft
@@ -97,12 +97,13 @@ def measured(database: Database, passes: int) -> dict[str, float]:
     def stamp() -> None:
         with database.writing() as session:
             member = session.get_one(Member, f"mem_{next(names):09d}")
-            counter.earn(session, member, 1, NOW)
+            at = till.present(session, member.merchant_id, member.id)
+            counter.earn(session, at, 1, NOW)
 
     def scan() -> None:
         with database.reading() as session:
             merchant_id = session.execute(text("SELECT id FROM merchants")).scalar_one()
-            counter.member_by_code(session, merchant_id, f"C{next(names):09d}")
+            till.look_up(session, merchant_id, f"C{next(names):09d}")
 
     def batch() -> None:
         with database.writing() as session:

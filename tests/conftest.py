@@ -29,6 +29,7 @@ from certs.google import GoogleIdentity, load_google_identity
 from passes.services import counter, google_sync
 from passes.services.api_keys import mint_key
 from passes.services.relocation_steps import Batch
+from passes.services.till import present
 from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
@@ -162,7 +163,8 @@ class Service:
         with self.parts.database.writing() as session:
             row = session.get_one(Member, member["id"])
             for _ in range(stamps):
-                counter.earn(session, row, 1, self.parts.now())
+                at = present(session, row.merchant_id, row.id)
+                counter.earn(session, at, 1, self.parts.now())
 
 
 _numbers = itertools.count()

@@ -25,7 +25,9 @@ class Told:
 
 # Asked at every stamp: built once, because building them costs more than asking.
 _IDS: BindParameter[str] = bindparam("pass_ids", expanding=True)
-_LOCK = select(Pass.id).where(Pass.id.in_(_IDS)).order_by(Pass.id).with_for_update()
+_LOCK = (
+    select(Pass.id, Pass.google_saved).where(Pass.id.in_(_IDS)).order_by(Pass.id).with_for_update()
+)
 _TELL_PHONES = outbox.enqueuing(
     outbox.APNS,
     select(Device.id, Device.pass_type_identifier)
@@ -49,25 +51,19 @@ def announce(
     `objects` is False for what their objects at Google do not show. Locks the passes, then their
     lines of the outbox; the versions follow at the commit.
     """
-    session.execute(_LOCK, {"pass_ids": list(pass_ids)}).all()
-    return announce_locked(session, pass_type_identifier, pass_ids, priority, now, objects=objects)
-
-
-def announce_locked(
-    session: Session,
-    pass_type_identifier: str,
-    pass_ids: Collection[str],
-    priority: int,
-    now: datetime,
-    *,
-    objects: bool = True,
-) -> Told:
-    """The same for passes that the caller has locked."""
-    session.flush()
-    phones = outbox.enqueue_by(session, _TELL_PHONES, priority, now, pass_ids=list(pass_ids))
-    held = tell_google(session, pass_ids, priority, now) if objects else 0
+    rows = session.execute(_LOCK, {"pass_ids": list(pass_ids)}).all()
+    held = [row.id for row in rows if row.google_saved] if objects else []
+    told = _tell(session, pass_ids, held, priority, now)
     mark_changed(session, pass_type_identifier, pass_ids, now, objects=objects)
-    return Told(phones, held)
+    return told
+
+
+def announce_locked(session: Session, card: Pass, priority: int, now: datetime) -> Told:
+    """The same for one pass that the caller has locked and read."""
+    session.flush()
+    told = _tell(session, [card.id], [card.id] if card.google_saved else [], priority, now)
+    mark_changed(session, card.pass_type_identifier, [card.id], now)
+    return told
 
 
 def record(
@@ -101,3 +97,11 @@ def begin_fan_out(
     session.execute(
         row.on_conflict_do_update(index_elements=["program_id"], set_={**all_round, **either})
     )
+
+
+def _tell(
+    session: Session, pass_ids: Collection[str], held: Collection[str], priority: int, now: datetime
+) -> Told:
+    """All phones of the passes, and the objects of those that somebody holds at Google."""
+    phones = outbox.enqueue_by(session, _TELL_PHONES, priority, now, pass_ids=list(pass_ids))
+    return Told(phones, tell_google(session, held, priority, now) if held else 0)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from passes.services import counter, phones
+from passes.services.till import present
 from passes.store import outbox
 from passes.store.database import Database
 from passes.store.tables import (
@@ -81,7 +82,8 @@ class Shop:
         for member in members:
             with self.database.writing() as session:
                 row = session.get_one(Member, member["id"])
-                counter.earn(session, row, stamps, self.clock())
+                at = present(session, row.merchant_id, row.id)
+                counter.earn(session, at, stamps, self.clock())
 
     def fan_out(self, *members: dict[str, Any]) -> None:
         """As a new look does: the same lines, less urgent."""

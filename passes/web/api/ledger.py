@@ -8,13 +8,12 @@ from flask import Response, request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from passes.services import counter, enrollment, idempotency
-from passes.services.changes import Told
+from passes.services import counter, idempotency, till
 from passes.services.counter import Stamping
 from passes.services.drafts import EarnDraft, ScanDraft
 from passes.store.tables import Transaction
 from passes.web.api.contract import Call, Reply, Routes
-from passes.web.api.members import MemberView, ProgressView, member_view
+from passes.web.api.members import MemberView, ProgressView, view_of
 
 routes = Routes("ledger")
 
@@ -82,13 +81,14 @@ def earn(call: Call) -> Response:
     draft = call.body(EarnDraft)
 
     def act(session: Session, key: str) -> EarnView:
-        member = enrollment.find_member(session, call.merchant_id, call.path["member_id"])
-        done = counter.earn(session, member, draft.stamps, call.now, key, draft.location_id)
-        return _earned(call, session, done)
+        at = till.present(session, call.merchant_id, call.path["member_id"])
+        done = counter.earn(session, at, draft.stamps, call.now, key, draft.location_id)
+        return _earned(call, done)
 
     def told_again(session: Session, line: Transaction) -> EarnView:
         _require_same(line, call.path["member_id"], draft.stamps, draft.location_id)
-        return _earned(call, session, _as_it_stands(session, line))
+        at = till.present(session, call.merchant_id, line.member_id)
+        return _earned(call, counter.given_before(session, at, line))
 
     return _once(call, draft, HTTPStatus.CREATED, act, told_again)
 
@@ -108,15 +108,15 @@ def scan(call: Call) -> Reply | Response:
         return Reply(_found(call, draft))
 
     def act(session: Session, key: str) -> ScanView:
-        member = counter.member_by_code(session, call.merchant_id, draft.code)
-        counter.check_cooldown(session, member, call.now, confirmed=draft.override_cooldown)
-        done = counter.earn(session, member, draft.quantity, call.now, key, draft.location_id)
-        return _scanned(call, session, done)
+        at = till.present_code(session, call.merchant_id, draft.code)
+        till.check_cooldown(session, at, call.now, confirmed=draft.override_cooldown)
+        done = counter.earn(session, at, draft.quantity, call.now, key, draft.location_id)
+        return _scanned(call, done)
 
     def told_again(session: Session, line: Transaction) -> ScanView:
-        member = counter.member_by_code(session, call.merchant_id, draft.code)
-        _require_same(line, member.id, draft.quantity, draft.location_id)
-        return _scanned(call, session, _as_it_stands(session, line))
+        at = till.present_code(session, call.merchant_id, draft.code)
+        _require_same(line, at.member.id, draft.quantity, draft.location_id)
+        return _scanned(call, counter.given_before(session, at, line))
 
     return _once(call, draft, HTTPStatus.OK, act, told_again)
 
@@ -153,13 +153,13 @@ def _answer(answer: idempotency.Answer, *, replayed: bool) -> Response:
 
 def _found(call: Call, draft: ScanDraft) -> ScanView:
     with call.parts.database.reading() as session:
-        member = counter.member_by_code(session, call.merchant_id, draft.code)
-        view = member_view(call, session, member)
+        at = till.look_up(session, call.merchant_id, draft.code)
+    view = view_of(call, at.member, at.program, at.card, at.stamps)
     return ScanView(result="found", member=view, progress=view.progress)
 
 
-def _scanned(call: Call, session: Session, done: Stamping) -> ScanView:
-    earned = _earned(call, session, done)
+def _scanned(call: Call, done: Stamping) -> ScanView:
+    earned = _earned(call, done)
     return ScanView(
         result="stamped",
         member=earned.member,
@@ -170,11 +170,11 @@ def _scanned(call: Call, session: Session, done: Stamping) -> ScanView:
     )
 
 
-def _earned(call: Call, session: Session, done: Stamping) -> EarnView:
-    member = enrollment.find_member(session, done.line.merchant_id, done.line.member_id)
+def _earned(call: Call, done: Stamping) -> EarnView:
+    at = done.at
     return EarnView(
         transaction=TransactionView.model_validate(done.line, from_attributes=True),
-        member=member_view(call, session, member),
+        member=view_of(call, at.member, at.program, at.card, done.balance),
         rewards_earned=[
             RewardView.model_validate(reward, from_attributes=True) for reward in done.rewards
         ],
@@ -195,8 +195,3 @@ def _push(done: Stamping) -> PushView:
         google="queued" if objects else "none",
         notified=bool(objects and done.google_notifies),
     )
-
-
-def _as_it_stands(session: Session, line: Transaction) -> Stamping:
-    """An act whose first answer was forgotten: the line as it is, and nobody is told again."""
-    return Stamping(line, counter.rewards_of(session, line), Told(0, 0))

@@ -156,12 +156,13 @@ def _views(call: Call, session: Session, members: Sequence[Member]) -> list[Memb
     program_ids = {member.program_id for member in members}
     by_id = {p.id: p for p in session.scalars(select(Program).where(Program.id.in_(program_ids)))}
     return [
-        _view(call, member, by_id[member.program_id], cards[member.id], stamps.get(member.id, 0))
+        view_of(call, member, by_id[member.program_id], cards[member.id], stamps.get(member.id, 0))
         for member in members
     ]
 
 
-def _view(call: Call, member: Member, program: Program, card: Pass, stamps: int) -> MemberView:
+def view_of(call: Call, member: Member, program: Program, card: Pass, stamps: int) -> MemberView:
+    """The same of rows that were read, with the member's balance."""
     standing = progress(stamp_rules(program), stamps)
     return MemberView(
         id=member.id,

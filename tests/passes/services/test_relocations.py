@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from passes.loyalty.places import Point
 from passes.services import counter, place_sets, relocations
 from passes.services.locations import remove_location
+from passes.services.till import present
 from passes.store.database import Database
 from passes.store.tables import Location, Member, Program
 from tests.conftest import Service
@@ -224,7 +225,8 @@ def test_shops_stand_still_while_a_pass_is_placed_and_the_other_way_round(chain:
 
     def place(session: Session, member: dict[str, Any]) -> None:
         row = session.get_one(Member, member["id"])
-        counter.earn(session, row, 1, chain.clock(), location_id=chain.shops[130])
+        at = present(session, row.merchant_id, row.id)
+        counter.earn(session, at, 1, chain.clock(), location_id=chain.shops[130])
 
     def change(session: Session) -> None:
         merchant_id = session.get_one(Program, chain.program["id"]).merchant_id

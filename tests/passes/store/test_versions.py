@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from passes.services import counter, phones
 from passes.services.changes import announce, begin_fan_out
 from passes.services.fanout import work_one_batch
+from passes.services.till import present
 from passes.store import claims, outbox
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Member, Pass, PassTypeCounter, Transaction
@@ -157,7 +158,7 @@ def stamp(ground: Ground, member: dict[str, Any], dawdle_s: float) -> None:
     """As the counter does it; the transaction takes its time."""
     with ground.database.writing() as session:
         row = session.get_one(Member, member["id"])
-        counter.earn(session, row, 1, ground.now)
+        counter.earn(session, present(session, row.merchant_id, row.id), 1, ground.now)
         time.sleep(dawdle_s)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from werkzeug.test import TestResponse
 
 from passes.services import counter, idempotency
+from passes.services.till import present
 from passes.store.database import Database
 from passes.store.tables import (
     Delivery,
@@ -189,7 +190,8 @@ def test_rewards_do_not_depend_on_how_stamps_are_batched(shop: Till, batches: li
     with till.database.writing() as session:
         person = session.get_one(Member, member["id"])
         for stamps in batches:
-            counter.earn(session, person, stamps, till.service.parts.now())
+            at = present(session, person.merchant_id, person.id)
+            counter.earn(session, at, stamps, till.service.parts.now())
     with till.database.reading() as session:
         mine = Reward.member_id == member["id"]
         rewards = session.execute(select(Reward.cycle, Reward.milestone).where(mine)).all()
