@@ -62,9 +62,10 @@ def choice_us(count: int) -> Iterator[Row]:
     """Microseconds of CPU per member, the chart included."""
     rng = random.Random(3)  # noqa: S311  # no secret
     places = shops(rng)
-    told = [[places[one] for one in visited] for visited in histories(rng, count)]
+    named = [(f"{number:03}", place) for number, place in enumerate(places)]
+    told = [[named[one] for one in visited] for visited in histories(rng, count)]
     start = time.process_time()
-    here = chart(tuple((f"{number:03}", place) for number, place in enumerate(places)))
+    here = chart(tuple(named))
     for anchors in told:
         here.choose(anchors, None)
     spent = time.process_time() - start

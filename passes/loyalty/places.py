@@ -30,6 +30,9 @@ class Point:
     longitude: float
 
 
+Shop = tuple[str, Point]  # its id, and where it stands
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A stamp at a shop."""
@@ -89,41 +92,46 @@ def anchors_of(visits: Sequence[Visit]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Shops by id and, once asked for, which ten are nearest to a point. Safe for threads.
+    """Shops and, once asked for, which ten are nearest to one of them or to one that is closed.
 
-    Two shops equally far are told apart by id.
+    Two shops equally far are told apart by id. Safe for threads.
     """
 
-    shops: tuple[tuple[str, Point], ...]
-    _nearest: dict[Point, tuple[str, ...]] = field(default_factory=dict, init=False, compare=False)
+    shops: tuple[Shop, ...]
+    _nearest: dict[Shop, tuple[str, ...]] = field(default_factory=dict, init=False, compare=False)
 
-    def choose(self, anchors: Sequence[Point], home: Point | None) -> tuple[str, ...]:
+    def choose(self, anchors: Sequence[Shop], home: Shop | None) -> tuple[str, ...]:
         """The ids of at most ten shops, in order of id; all of them when there are no more.
 
-        Each anchor in turn gives the next of its nearest; without anchors the home does.
+        Each anchor in turn gives the next of its nearest, itself first; without anchors the home
+        does.
         """
         if len(self.shops) <= MAX_PLACES:
             return tuple(sorted(shop_id for shop_id, _ in self.shops))
-        centres = anchors or ([home] if home else [self.shops[0][1]])
+        centres = anchors or ([home or self.shops[0]])
         in_turn = chain.from_iterable(zip(*map(self.nearest, centres), strict=True))
         return tuple(sorted(islice(dict.fromkeys(in_turn), MAX_PLACES)))
 
-    def nearest(self, point: Point) -> tuple[str, ...]:
-        """The ids of the ten shops nearest to a point, nearest first; remembered."""
-        known = self._nearest.get(point)
+    def nearest(self, centre: Shop) -> tuple[str, ...]:
+        """The ids of the ten shops nearest to one, itself first, if it is open; remembered."""
+        known = self._nearest.get(centre)
         if known is None:
-            known = self._nearest[point] = self._measure(point)
+            known = self._nearest[centre] = self._measure(centre)
         return known
 
-    def _measure(self, point: Point) -> tuple[str, ...]:
+    def _measure(self, centre: Shop) -> tuple[str, ...]:
+        own_id, point = centre
         here = unit_vector(point)
         # A chord grows with its arc, so the order is the same, and exact for close neighbours.
-        far = ((math.dist(here, unit_vector(shop)), shop_id) for shop_id, shop in self.shops)
-        return tuple(shop_id for _, shop_id in nsmallest(MAX_PLACES, far))
+        far = (
+            (math.dist(here, unit_vector(at)), shop_id != own_id, shop_id)
+            for shop_id, at in self.shops
+        )
+        return tuple(shop_id for _, _, shop_id in nsmallest(MAX_PLACES, far))
 
 
 @lru_cache(maxsize=_CHARTS)
-def chart(shops: tuple[tuple[str, Point], ...]) -> Chart:
+def chart(shops: tuple[Shop, ...]) -> Chart:
     """The chart of these shops; the same shops have the same one, with all it remembers.
 
     Of two hundred shops it remembers at most a few hundred tuples of ten ids.

@@ -18,6 +18,7 @@ from passes.loyalty.places import (
     Chart,
     PlaceDesign,
     Point,
+    Shop,
     Visit,
     anchors_of,
     chart,
@@ -40,7 +41,7 @@ class ProgramPlaces:
     program_id: str
     shops: Mapping[str, PlaceDesign]
     points: Mapping[str, Point]
-    home: Point | None
+    home: Shop | None
     _chart: Chart = field(compare=False)
     # By what they show, whatever they are called inside: equal places make equal passes.
     _order: Mapping[str, tuple[int, bytes]] = field(compare=False)
@@ -61,7 +62,7 @@ class ProgramPlaces:
     def resolve(self, anchors: str) -> Resolved:
         """The set for these anchors (ids joined by commas): a few microseconds once the
         neighbours are known."""
-        known = [self.points[one] for one in anchors.split(",") if one in self.points]
+        known = [(one, self.points[one]) for one in anchors.split(",") if one in self.points]
         places, digest = self._content(self._chart.choose(known, self.home))
         parts = (self.program_id, anchors, str(self.chosen), digest)
         shown = Shown(places, self.chosen)
@@ -106,7 +107,8 @@ def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[P
     for program_id, location_ids, home_id in session.execute(programs.order_by(Program.id)):
         wanted = open_shops.keys() if location_ids is None else set(location_ids)
         shops = {one: shop for one, shop in open_shops.items() if one in wanted}
-        home = points.get(home_id or next(iter(shops), ""))
+        first_id = home_id or next(iter(shops), None)
+        home = (first_id, points[first_id]) if first_id else None
         plan = chart(tuple((one, points[one]) for one in shops))
         found.append(ProgramPlaces(program_id, shops, points, home, plan, _in_order(shops)))
     return found

@@ -127,7 +127,7 @@ def shown(shops: Shops, visits: Sequence[Visit], remaining: int) -> frozenset[Pl
     """What a card with this history shows of the shops."""
     open_shops = tuple((shop_id, shop.point) for shop_id, shop in shops.items() if shop.active)
     latest = sorted(visits, key=lambda visit: visit.at)[: -_LATEST - 1 : -1]
-    anchors = [shops[shop_id].point for shop_id in anchors_of(latest)]
+    anchors = [(shop_id, shops[shop_id].point) for shop_id in anchors_of(latest)]
     chosen = (shops[shop_id] for shop_id in chart(open_shops).choose(anchors, None))
     return frozenset(
         (one.latitude, one.longitude, one.text.replace(_REMAINING, str(remaining)))

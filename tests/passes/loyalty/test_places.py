@@ -26,7 +26,10 @@ BUDAPEST, SZEGED, SYDNEY = Point(47.4979, 19.0402), Point(46.2530, 20.1414), Poi
 points = st.builds(
     Point, st.floats(-90, 90, allow_nan=False), st.floats(-180, 180, allow_nan=False)
 )
-shops = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), points, min_size=1, max_size=40)
+ids = st.text("abcdef", min_size=1, max_size=3)
+shops = st.dictionaries(ids, points, min_size=1, max_size=40)
+crowds = st.dictionaries(ids, st.just(BUDAPEST) | points, min_size=12, max_size=40)
+closed = st.tuples(st.text("xyz", max_size=2), points)
 
 
 def great_circle_m(one: Point, other: Point) -> float:
@@ -68,7 +71,7 @@ def test_distances_agree_with_the_haversine_formula(one: Point, other: Point) ->
 def test_without_history_the_nearest_to_home_are_chosen(
     known: dict[str, Point], home: Point
 ) -> None:
-    chosen = Chart(tuple(known.items())).choose([], home)
+    chosen = Chart(tuple(known.items())).choose([], ("", home))
     assert len(chosen) == min(MAX_PLACES, len(known))
     assert list(chosen) == sorted(set(chosen))
     left_out = [distance_m(home, known[one]) for one in known.keys() - set(chosen)]
@@ -77,9 +80,9 @@ def test_without_history_the_nearest_to_home_are_chosen(
 
 
 @settings(max_examples=60, deadline=None)
-@given(shops, st.lists(points, min_size=1, max_size=MAX_ANCHORS), st.randoms())
+@given(shops, st.lists(closed, min_size=1, max_size=MAX_ANCHORS), st.randoms())
 def test_the_choice_is_the_same_whatever_order_the_shops_come_in(
-    known: dict[str, Point], anchors: list[Point], random: object
+    known: dict[str, Point], anchors: list[tuple[str, Point]], random: object
 ) -> None:
     shuffled = list(known.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -91,19 +94,36 @@ def test_the_choice_is_the_same_whatever_order_the_shops_come_in(
 def test_neighbours_across_the_antimeridian_are_near() -> None:
     row = {f"{n:02}": Point(-17.0, 175.0 + n / 2) for n in range(10)}
     row |= {f"{n:02}": Point(-17.0, -180.0 + (n - 10) / 2) for n in range(10, 30)}
-    assert Chart(tuple(row.items())).nearest(Point(-17.0, 179.9))[:3] == ("10", "09", "11")
+    nearest = Chart(tuple(row.items())).nearest(("closed", Point(-17.0, 179.9)))
+    assert nearest[:3] == ("10", "09", "11")
 
 
 def test_shops_at_the_same_place_are_told_apart_by_id() -> None:
     mall = {f"{n:02}": BUDAPEST for n in range(25)}
-    assert Chart(tuple(mall.items())).choose([BUDAPEST], None) == tuple(sorted(mall))[:10]
+    chosen = Chart(tuple(mall.items())).choose([("closed", BUDAPEST)], None)
+    assert chosen == tuple(sorted(mall))[:10]
+
+
+@settings(max_examples=100, deadline=None)
+@given(crowds, st.data())
+def test_who_goes_to_an_open_shop_carries_it_whoever_else_is_there(
+    known: dict[str, Point], data: st.DataObject
+) -> None:
+    drawn = st.lists(st.sampled_from(sorted(known)), unique=True, max_size=MAX_ANCHORS)
+    anchors, home = data.draw(drawn), data.draw(st.sampled_from(sorted(known)))
+    visited = [(one, known[one]) for one in anchors]
+    chosen = Chart(tuple(known.items())).choose(visited, (home, known[home]))
+    assert set(chosen) >= set(anchors or [home])
+    assert len(chosen) == min(MAX_PLACES, len(known))
 
 
 def test_each_anchor_has_its_share_and_is_among_the_chosen() -> None:
     near = {f"a{n:02}": Point(47 + n / 100, 19) for n in range(15)}
     far = {f"b{n:02}": Point(-33 + n / 100, 151) for n in range(15)}
     known = near | far
-    chosen = Chart(tuple(known.items())).choose([known["a00"], known["b00"]], None)
+    chosen = Chart(tuple(known.items())).choose(
+        [("a00", known["a00"]), ("b00", known["b00"])], None
+    )
     assert chosen == (*sorted(near)[:5], *sorted(far)[:5])
 
 
@@ -156,7 +176,7 @@ def test_equal_shops_share_a_chart_and_what_it_remembers() -> None:
     known = tuple((f"{n}", Point(40 + n / 7, n / 3)) for n in range(30))
     one, other = chart(known), chart(tuple(known))
     assert one is other
-    assert one.nearest(BUDAPEST) is other.nearest(BUDAPEST)
+    assert one.nearest(known[3]) is other.nearest(known[3])
 
 
 def test_the_choice_for_one_of_many_members_is_quick() -> None:
@@ -164,5 +184,5 @@ def test_the_choice_for_one_of_many_members_is_quick() -> None:
     here = chart(known)
     start = time.process_time()
     for member in range(5_000):
-        here.choose([known[member % 200][1], known[member % 7][1]], None)
+        here.choose([known[member % 200], known[member % 7]], None)
     assert (time.process_time() - start) / 5_000 < 100e-6
