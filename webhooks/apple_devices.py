@@ -22,9 +22,10 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
 from passes.errors import Unavailable
-from passes.services import phones
+from passes.services import phone_logs, phones
 from passes.services.cards import card_by_serial
 from passes.services.phones import Registered
+from passes.services.serving import mark_served
 from passes.wallets.apple import PassInvalid
 from passes.web.parts import Parts, parts
 from passes.web.rendering import PKPASS, pkpass
@@ -105,7 +106,7 @@ def latest(pass_type: str, serial_number: str) -> Response:
     if request.method == "GET":
         _note(
             here,
-            lambda session: phones.mark_served(
+            lambda session: mark_served(
                 session, found.id, found.version, here.now(), to_a_phone=True
             ),
         )
@@ -132,7 +133,7 @@ def log() -> Response:
     if lines is None:
         return _empty(HTTPStatus.BAD_REQUEST)
     with here.database.writing() as session:
-        phones.keep_logs(session, lines, here.now())
+        phone_logs.keep_logs(session, lines, here.now())
     return _empty(HTTPStatus.OK)
 
 

@@ -15,6 +15,7 @@ from passes.services import (
     google_saves,
     google_sync,
     idempotency,
+    phone_logs,
     phones,
     place_sets,
 )
@@ -165,6 +166,6 @@ class Worker:
         with self.database.writing() as session:
             claims.heal_clock_step(session, now, terms.lease, terms.longest_wait)
             idempotency.forget_old(session, now)
-            phones.forget_old_logs(session, now)
+            phone_logs.forget_old_logs(session, now)
             google_saves.forget_old_nonces(session, now)
             google_sync.forget_old_notices(session, now)

@@ -1,18 +1,17 @@
-"""The phones that carry passes: registering, what is new for them, and what they complained of.
+"""The phones that carry passes: registering, what is new for them, and which are gone.
 
-Errors speak no HTTP here; `webhooks.apple_devices` tells phones in Apple's words.
+Errors speak no HTTP here; `webhooks.apple_devices` tells phones in Apple's words. Not for: what
+a phone was given (serving), what it complains of (phone_logs).
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
     Connection,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -26,13 +25,10 @@ from sqlalchemy.orm import Session
 from passes.services.changes import announce, record
 from passes.store import outbox
 from passes.store.ids import new_id
-from passes.store.tables import Device, Pass, PassTypeCounter, PhoneLog, Registration
+from passes.store.tables import Device, Pass, PassTypeCounter, Registration
 
 _TAG = re.compile(r"[0-9]{1,18}\Z")
-MAX_LOG_LINES = 50
 MAX_PHONES = 20  # per pass; a watch, a tablet and some old ones are far fewer
-MAX_LINE = 1000
-_LOGS_KEPT = timedelta(days=30)
 _IDLE_KEPT = timedelta(days=1)  # so that taking a card out and in again renews no push budget
 
 
@@ -80,23 +76,6 @@ _NEWS = (
     .order_by(Pass.version)
 )
 _BEFORE_ALL = -1  # versions begin with 0
-
-# And what is noted of every card that is given to a phone.
-_SERVED = (
-    update(Pass)
-    .where(Pass.id == bindparam("served_pass"))
-    .values(
-        served_version=case(
-            (
-                or_(Pass.served_version.is_(None), Pass.served_version < bindparam("served")),
-                bindparam("served", type_=BigInteger),
-            ),
-            else_=Pass.served_version,
-        )
-    )
-)
-_FETCHED = _SERVED.values(fetched_at=bindparam("moment"))
-_DOWNLOADED = _SERVED.values(downloaded_at=bindparam("moment"))
 
 
 def find_pass(asker: Session | Connection, pass_type: str, serial_number: str) -> Registered | None:
@@ -206,29 +185,6 @@ def mark_listed(session: Session, library_identifier: str, pass_type: str, now: 
     )
 
 
-def mark_served(
-    session: Session, pass_id: str, version: int, now: datetime, *, to_a_phone: bool
-) -> None:
-    """A phone (or a browser, at the first download) has been given this version.
-
-    An answer that took long does not hide a newer one.
-    """
-    statement = _FETCHED if to_a_phone else _DOWNLOADED
-    session.connection().execute(
-        statement, {"served_pass": pass_id, "served": version, "moment": now}
-    )
-
-
-def settle_locale(session: Session, pass_id: str, locale: str) -> None:
-    """From its first download on, a card stays in the language it was taken in."""
-    session.execute(
-        update(Pass)
-        .where(Pass.id == pass_id, Pass.downloaded_at.is_(None))
-        .values(locale=locale)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def forget_device(
     session: Session, device_id: str, push_token: str, since: datetime | None, now: datetime
 ) -> bool:
@@ -251,15 +207,6 @@ def forget_device(
     session.execute(delete(Registration).where(Registration.device_id == device_id))
     session.delete(device)
     return True
-
-
-def keep_logs(session: Session, lines: Sequence[str], now: datetime) -> None:
-    """What a phone complained of; at most 50 lines of 1,000 characters are kept."""
-    session.add_all(_parsed(line[:MAX_LINE], now) for line in lines[:MAX_LOG_LINES])
-
-
-def forget_old_logs(session: Session, now: datetime) -> None:
-    session.execute(delete(PhoneLog).where(PhoneLog.received_at < now - _LOGS_KEPT))
 
 
 def forget_idle_devices(session: Session, now: datetime) -> None:
@@ -290,39 +237,3 @@ def _keep_device(
             set_={"push_token": push_token, "token_at": now},
         ).returning(Device.id)
     ).scalar_one()
-
-
-# Lines of Wallet's daemon, as phones send them:
-#   [2024-07-08 10:22:35 AM +0200] Get pass task (pass type T, serial number S, …) encountered
-#   error: Unexpected response code 500
-#   [2024-07-08 10:22:35 +0200] Web service error for T (URL): Response to 'What changed?' …
-_STAMP = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d?:\d\d:\d\d(?:[ \u202f][AP]M)? [+-]\d{4})\]\s*")
-_TYPE = re.compile(r"(?:pass type |for )(pass\.[\w.-]+)")
-_SERIAL = re.compile(r"serial number ['\u2018\"]?([^,;'\u2019\")\s]+)")
-_ERROR = re.compile(r"encountered error|web service error|authentication failure", re.IGNORECASE)
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def _parsed(line: str, now: datetime) -> PhoneLog:
-    line = _UNSAFE.sub(" ", line)
-    stamp = _STAMP.match(line)
-    message = line[stamp.end() :] if stamp else line
-    pass_type, serial = _TYPE.search(message), _SERIAL.search(message)
-    return PhoneLog(
-        pass_type_identifier=pass_type[1] if pass_type else None,
-        serial_number=serial[1] if serial else None,
-        level="error" if _ERROR.search(message) else "warning",
-        message=message,
-        reported_at=_moment(stamp[1]) if stamp else None,
-        received_at=now,
-    )
-
-
-def _moment(text: str) -> datetime | None:
-    text = text.replace("\u202f", " ")
-    for shape in ("%Y-%m-%d %I:%M:%S %p %z", "%Y-%m-%d %H:%M:%S %z"):
-        try:
-            return datetime.strptime(text, shape).astimezone(UTC)
-        except ValueError:
-            continue
-    return None

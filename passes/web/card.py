@@ -13,7 +13,7 @@ from passes.loyalty.wording import choose_locale
 from passes.services import google_sync
 from passes.services.cards import Card, card_by_token
 from passes.services.looks import HERO
-from passes.services.phones import mark_served, settle_locale
+from passes.services.serving import mark_served, settle_locale
 from passes.web.artwork import pictures_of
 from passes.web.devices import device_of
 from passes.web.pages import PageBrand, accepted_locale, onward, page, wished_locale

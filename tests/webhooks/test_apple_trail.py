@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from passes.services import phones
+from passes.services import phone_logs
 from passes.store.database import Database
 from passes.store.tables import Delivery, PhoneLog
 from tests.conftest import Clock, serve
@@ -35,7 +35,7 @@ def test_g6_old_complaints_are_forgotten(scene: Scene, clock: Clock) -> None:
     for days, left in ((29, 1), (2, 0)):
         clock.forward(timedelta(days=days))
         with scene.service.parts.database.writing() as session:
-            phones.forget_old_logs(session, clock())
+            phone_logs.forget_old_logs(session, clock())
         assert scene.count(PhoneLog) == left
 
 

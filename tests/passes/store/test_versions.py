@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from passes.services import counter, phones
 from passes.services.changes import announce, begin_fan_out
 from passes.services.fanout import work_one_batch
+from passes.services.serving import mark_served
 from passes.services.till import present
 from passes.store import claims, outbox
 from passes.store.database import Database
@@ -225,7 +226,7 @@ def test_a_phone_that_registers_during_a_stamp_hears_of_it(ground: Ground) -> No
     member, *_ = ground.members
     with ground.database.writing() as session:
         card = ground.card(member)
-        phones.mark_served(session, card.id, card.version, ground.now, to_a_phone=True)
+        mark_served(session, card.id, card.version, ground.now, to_a_phone=True)
         session.execute(text("DELETE FROM deliveries"))
     for number in range(8):
         phone = f"new-{number}"
