@@ -18,6 +18,7 @@ from passes.services.looks import stamp_rules
 from passes.services.placing import follow, require_allowed
 from passes.services.programs import ACTIVE
 from passes.services.till import EARN, Presented
+from passes.store.ids import new_id
 from passes.store.outbox import AT_THE_TILL
 from passes.store.tables import Member, Program, Reward, Transaction
 
@@ -78,7 +79,6 @@ def welcome(session: Session, program: Program, member: Member, now: datetime) -
     """The stamps a new card begins with; nobody has to be told, nobody has the card yet."""
     line = _line(member, program.welcome_stamps, WELCOME, program.welcome_stamps, now)
     session.add(line)
-    session.flush()
     _earn_rewards(session, stamp_rules(program), member, line, 0)
 
 
@@ -107,12 +107,12 @@ def stamps_of(session: Session, member_ids: list[str]) -> dict[str, int]:
 def _add(session: Session, at: Presented, line: Transaction) -> Stamping:
     member, card, rules, now = at.member, at.card, stamp_rules(at.program), line.created_at
     session.add(line)
-    session.flush()
     rewards = _earn_rewards(session, rules, member, line, at.stamps)
     record(session, member.merchant_id, "transaction.created", _event(line), now)
     for reward in rewards:
         data = {"member_id": member.id, "milestone": reward.milestone, "title": reward.title}
         record(session, member.merchant_id, "reward.earned", data, now)
+    session.flush()
     moved = line.location_id is not None and follow(session, at.program, card, now)
     if not moved and progress(rules, at.stamps).shown == progress(rules, line.balance_after).shown:
         told = Told(0, 0)  # a card that looks the same is not pushed
@@ -132,6 +132,7 @@ def _line(
     location_id: str | None = None,
 ) -> Transaction:
     return Transaction(
+        id=new_id("txn"),
         merchant_id=member.merchant_id,
         program_id=member.program_id,
         member_id=member.id,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -21,6 +21,16 @@ from passes.store.tables import IdempotentRequest
 KEPT_FOR = timedelta(days=30)
 MAX_KEY = 255
 _WAIT_MS = 2000
+
+# Asked at every stamp: built once, because building them costs more than asking.
+_BE_BRIEF = text(f"SET LOCAL lock_timeout = {_WAIT_MS}")
+_CLAIM = insert(IdempotentRequest).on_conflict_do_nothing().returning(IdempotentRequest.key)
+_MINE = (
+    IdempotentRequest.merchant_id == bindparam("of_merchant"),
+    IdempotentRequest.key == bindparam("of_key"),
+)
+_FIND = select(IdempotentRequest).where(*_MINE)
+_KEEP = update(IdempotentRequest).where(*_MINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +65,8 @@ def begin(session: Session, merchant_id: str, key: str, act: str, now: datetime)
     """
     if _claimed(session, merchant_id, key, act, now):
         return None
-    known = session.execute(
-        select(IdempotentRequest).where(
-            IdempotentRequest.merchant_id == merchant_id, IdempotentRequest.key == key
-        )
-    ).scalar_one()
+    mine = {"of_merchant": merchant_id, "of_key": key}
+    known = session.execute(_FIND, mine).scalar_one()
     if known.fingerprint != act:
         raise reused()
     return Answer(known.status, known.body)
@@ -73,11 +80,8 @@ def reused() -> Invalid:
 
 def finish(session: Session, merchant_id: str, key: str, answer: Answer) -> None:
     """Keeps the answer with the act."""
-    session.execute(
-        update(IdempotentRequest)
-        .where(IdempotentRequest.merchant_id == merchant_id, IdempotentRequest.key == key)
-        .values(status=answer.status, body=answer.body)
-    )
+    mine = {"of_merchant": merchant_id, "of_key": key}
+    session.connection().execute(_KEEP, {**mine, "status": answer.status, "body": answer.body})
 
 
 def forget_old(session: Session, now: datetime) -> None:
@@ -89,15 +93,17 @@ def _claimed(session: Session, merchant_id: str, key: str, act: str, now: dateti
     # SQLite waited when the unit began. The limit holds for all of the unit: whoever waits longer
     # for a row is told that the database is busy.
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SET LOCAL lock_timeout = {_WAIT_MS}"))
-    row = {"merchant_id": merchant_id, "key": key, "fingerprint": act, "created_at": now}
+        session.connection().execute(_BE_BRIEF)
+    row = {
+        "merchant_id": merchant_id,
+        "key": key,
+        "fingerprint": act,
+        "status": 0,
+        "body": "",
+        "created_at": now,
+    }
     try:
-        mine = session.scalar(
-            insert(IdempotentRequest)
-            .values(status=0, body="", **row)
-            .on_conflict_do_nothing()
-            .returning(IdempotentRequest.key)
-        )
+        mine = session.connection().scalar(_CLAIM, row)
     except OperationalError as error:
         if not isinstance(error.orig, LockNotAvailable):
             raise

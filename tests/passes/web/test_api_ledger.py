@@ -181,6 +181,15 @@ def test_a_reward_is_earned_once_per_card(till: Till) -> None:
     assert till.events.count("reward.earned") == 4
 
 
+def test_a_whole_card_at_once_earns_its_rewards_and_leaves_the_card_as_it_was(till: Till) -> None:
+    till.earn(10)
+    version = till.card.version
+    again = till.earn(10).json
+    assert [reward["title"] for reward in again["rewards_earned"]] == ["Cookie", "Coffee"]
+    assert all(reward["id"].startswith("rwd_") for reward in again["rewards_earned"])
+    assert till.card.version == version
+
+
 @pytest.mark.parametrize("shared_service", ["sqlite"], indirect=True)
 @settings(max_examples=15, deadline=None)
 @given(batches=st.lists(st.integers(1, 30), min_size=1, max_size=8))
