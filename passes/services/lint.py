@@ -32,7 +32,10 @@ _SAMPLE = ProgramFacts(name="", rules=StampRules(card_size=10))
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """`pointer` leads into the template, or to the merchant's locations; `hint` says what to do."""
+    """`pointer` leads into the template, or to one of the merchant's locations or programs.
+
+    `hint` says what to do.
+    """
 
     code: str
     severity: Literal["warning", "error"]
@@ -57,7 +60,7 @@ def lint_template(session: Session, template: Template) -> list[Issue]:
         *_logo(session, template),
         *_fields(design, face),
         *_google(design, face),
-        *_places(_shops(session, template), merchant.locale),
+        *_places(session, template, merchant.locale),
     ]
 
 
@@ -120,44 +123,60 @@ def _google(design: Design, face: PassFace) -> list[Issue]:
     ]
 
 
-def _shops(session: Session, template: Template) -> list[Location]:
-    """The shops that stand on cards of this look."""
-    programs = session.scalars(select(Program).where(Program.template_id == template.id)).all()
-    return [
-        shop
-        for shop in shops_of(session, template.merchant_id)
-        if shop.active and any(takes_part(one, shop.id) for one in programs)
-    ]
+def _places(session: Session, template: Template, locale: str) -> Iterator[Issue]:
+    """Each shop that stands on cards of this look, then all shops of each program with it."""
+    programs = session.scalars(
+        select(Program).where(Program.template_id == template.id).order_by(Program.id)
+    ).all()
+    open_shops = [shop for shop in shops_of(session, template.merchant_id) if shop.active]
+    for shop in open_shops:
+        if any(takes_part(program, shop.id) for program in programs):
+            yield from _place(shop)
+    for program in programs:
+        together = [shop for shop in open_shops if takes_part(program, shop.id)]
+        yield from _together(program, together, locale)
 
 
-def _places(shops: Sequence[Location], locale: str) -> Iterator[Issue]:
-    for shop in shops:
-        pointer = f"/locations/{shop.id}"
-        if shop.max_distance_m is not None and shop.max_distance_m < _LEAST_DISTANCE_M:
-            hint = f"less than {_LEAST_DISTANCE_M} m has no effect: leave max_distance_m out"
-            yield Issue("distance_without_effect", "warning", f"{pointer}/max_distance_m", hint)
-        for language, text in shop.relevant_text.items():
-            if len(text) > _LONG_TEXT:
-                hint = f"say it in {_LONG_TEXT} characters: a lock screen cuts what is longer"
-                place = f"{pointer}/relevant_text/{language}"
-                yield Issue("place_text_long", "warning", place, hint)
-    yield from _untold(shops, locale)
+def _place(shop: Location) -> Iterator[Issue]:
+    pointer = f"/locations/{shop.id}"
+    if shop.max_distance_m is not None and shop.max_distance_m < _LEAST_DISTANCE_M:
+        hint = f"less than {_LEAST_DISTANCE_M} m has no effect: leave max_distance_m out"
+        yield Issue("distance_without_effect", "warning", f"{pointer}/max_distance_m", hint)
+    for language, text in shop.relevant_text.items():
+        if len(text) > _LONG_TEXT:
+            hint = f"say it in {_LONG_TEXT} characters: a lock screen cuts what is longer"
+            yield Issue("place_text_long", "warning", f"{pointer}/relevant_text/{language}", hint)
+
+
+def _together(program: Program, shops: Sequence[Location], locale: str) -> Iterator[Issue]:
+    pointer = f"/programs/{program.id}/location_ids"
+    for language, silent in _untold(shops, locale):
+        hint = (
+            f"{silent} of the {len(shops)} shops of {program.name} have no text in {language} and "
+            "show our own"
+        )
+        yield Issue("place_text_missing", "warning", pointer, hint)
     if len({shop.max_distance_m for shop in shops}) > 1:
-        hint = "a card has one distance for all its shops, the widest of theirs: give all the same"
-        yield Issue("distances_differ", "warning", "/locations", hint)
+        hint = (
+            f"a card of {program.name} has one distance for all its shops, the widest of theirs: "
+            "give all the same"
+        )
+        yield Issue("distances_differ", "warning", pointer, hint)
     if len(shops) > MAX_PLACES:
         hint = (
-            f"a card carries {MAX_PLACES} shops: of these {len(shops)} every member gets those "
-            "nearest to where they go, so send location_id with every stamp"
+            f"a card of {program.name} carries {MAX_PLACES} of its {len(shops)} shops, those "
+            "nearest to where its member goes: send location_id with every stamp"
         )
-        yield Issue("places_chosen", "warning", "/locations", hint)
+        yield Issue("places_chosen", "warning", pointer, hint)
 
 
-def _untold(shops: Sequence[Location], locale: str) -> Iterator[Issue]:
-    """Languages in which some shops speak and others do not; the merchant's own if any does."""
+def _untold(shops: Sequence[Location], locale: str) -> Iterator[tuple[str, int]]:
+    """Languages in which some shops speak and others do not, with the number of these.
+
+    The merchant's own is one of them if there is any text.
+    """
     spoken = {language for shop in shops for language in shop.relevant_text}
     for language in sorted(spoken | {locale} if spoken else ()):
         silent = sum(language not in shop.relevant_text for shop in shops)
         if silent:
-            hint = f"{silent} of {len(shops)} shops have no text in {language} and show our own"
-            yield Issue("place_text_missing", "warning", "/locations", hint)
+            yield language, silent
