@@ -19,7 +19,8 @@ from benchmarks.scale import fill
 from certs.development import GOOGLE_ISSUER_ID
 from certs.google import load_google_identity
 from passes.services import google_booking, google_sync
-from passes.services.looks import LookBook, draw_google_pictures, keep_google_pictures, read_look
+from passes.services.look_pictures import draw_google_pictures, keep_google_pictures
+from passes.services.looks import LookBook, read_look
 from passes.store import outbox
 from passes.store.database import Database
 from passes.store.rate import take

@@ -14,15 +14,8 @@ from passes.loyalty.places import Point
 from passes.services import google_booking, google_sync
 from passes.services.cards import Card, cards_of
 from passes.services.google_booking import Taken
-from passes.services.looks import (
-    HERO,
-    LOGO,
-    Look,
-    LookBook,
-    LookVersion,
-    google_pictures,
-    read_look,
-)
+from passes.services.look_pictures import HERO, LOGO, google_pictures
+from passes.services.looks import Look, LookBook, LookVersion, read_look
 from passes.services.placing import shared_places
 from passes.store.claims import Claimed, Retry
 from passes.wallets import google

@@ -4,7 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from passes.services.google_sync import NONE
-from passes.services.looks import google_pictures, read_look
+from passes.services.look_pictures import google_pictures
+from passes.services.looks import read_look
 from passes.services.programs import ACTIVE
 from passes.store.tables import Pass, Program
 from passes.wallets.google import resource_id

@@ -4,19 +4,16 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import delete, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
-from branding.artwork import google_hero, google_hero_parts, google_logo
+from branding.artwork import google_hero_parts
 from branding.brand import Art, Brand, StampCard
 from branding.colour import Colour
 from branding.palette import Palette, complete
-from branding.piece import Piece
 from passes.loyalty.face import (
     BarcodeDesign,
     Design,
@@ -30,15 +27,12 @@ from passes.loyalty.face import (
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES
-from passes.services.images import keep_picture
-from passes.store.tables import Image, Merchant, Picture, Program, ProgramPicture, Template
+from passes.store.tables import Image, Merchant, Picture, Program, Template
 from passes.wallets import apple, google
 from passes.wallets.faults import Fault
 from passes.wallets.google import GoogleObjectFacts
 
 _KEPT = 64  # programs whose look, pictures and all, one process remembers
-
-LOGO, HERO = "logo", "hero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,59 +178,9 @@ def merchant_facts(merchant: Merchant) -> MerchantFacts:
     )
 
 
-def programs_with(session: Session, template_id: str) -> list[str]:
-    """The programs that use a template."""
-    return list(session.scalars(select(Program.id).where(Program.template_id == template_id)))
-
-
-def programs_of(session: Session, merchant_id: str) -> list[str]:
-    """A merchant's programs."""
-    return list(session.scalars(select(Program.id).where(Program.merchant_id == merchant_id)))
-
-
 def stamp_rules(program: Program) -> StampRules:
     milestones = tuple(Milestone(m["at"], m["title"]) for m in program.milestones)
     return StampRules(program.card_size, milestones)
-
-
-def draw_google_pictures(look: Look) -> dict[tuple[str, int], Piece]:
-    """The logo and the heroes for 0 … N stamps by (kind, filled). Slow: outside transactions."""
-    return {
-        (kind, filled): google_logo(look.brand)
-        if kind == LOGO
-        else google_hero(look.brand, look.stamp_card(filled))
-        for kind, filled in _places(look)
-    }
-
-
-def google_pictures(session: Session, look: Look) -> dict[tuple[str, int], str]:
-    """The stored pictures' SHA-256 by (kind, filled); empty unless the look is wholly drawn."""
-    rows = session.execute(
-        select(ProgramPicture.kind, ProgramPicture.filled, ProgramPicture.sha256).where(
-            ProgramPicture.program_id == look.version.program_id, ProgramPicture.look == look.key
-        )
-    )
-    found = {(kind, filled): sha256 for kind, filled, sha256 in rows}
-    return found if found.keys() >= set(_places(look)) else {}
-
-
-def keep_google_pictures(
-    session: Session, look: Look, pieces: Mapping[tuple[str, int], Piece], now: datetime
-) -> None:
-    """Makes these the program's pictures. The bytes of earlier ones stay for old links."""
-    session.execute(
-        delete(ProgramPicture).where(
-            ProgramPicture.program_id == look.version.program_id, ProgramPicture.look != look.key
-        )
-    )
-    for (kind, filled), piece in pieces.items():
-        keep_picture(session, piece.sha256, piece.png, (piece.width, piece.height), now)
-        row = {"look": look.key, "sha256": piece.sha256}
-        session.execute(
-            insert(ProgramPicture)
-            .values(program_id=look.version.program_id, kind=kind, filled=filled, **row)
-            .on_conflict_do_update(index_elements=["program_id", "kind", "filled"], set_=row)
-        )
 
 
 def _samples(look: Look, locale: str) -> Iterator[PassFace]:
@@ -245,12 +189,6 @@ def _samples(look: Look, locale: str) -> Iterator[PassFace]:
     for stamps in (0, *(milestone.at for milestone in rules.milestones), rules.card_size):
         member = MemberFacts(code="0" * 16, stamps=stamps, first_name="Anna", last_name="Kiss")
         yield compute_face(look.merchant, look.program, look.design, member, locale)
-
-
-def _places(look: Look) -> list[tuple[str, int]]:
-    """(kind, filled) of every picture the look has."""
-    shown = range(look.program.rules.card_size + 1) if look.stamp_card(0) else range(1)
-    return [(LOGO, 0), *((HERO, filled) for filled in shown)]
 
 
 def _pictures(

@@ -73,6 +73,16 @@ def find_program(session: Session, merchant_id: str, program_id: str) -> Program
     return program
 
 
+def programs_with(session: Session, template_id: str) -> list[str]:
+    """The programs that use a template."""
+    return list(session.scalars(select(Program.id).where(Program.template_id == template_id)))
+
+
+def programs_of(session: Session, merchant_id: str) -> list[str]:
+    """A merchant's programs."""
+    return list(session.scalars(select(Program.id).where(Program.merchant_id == merchant_id)))
+
+
 def draft_of(program: Program) -> ProgramDraft:
     """The draft that would make this program again: what a partial change is laid over."""
     return ProgramDraft.model_validate(

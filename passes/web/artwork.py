@@ -2,13 +2,12 @@
 
 from threading import Lock
 
-from passes.services.looks import (
-    Look,
+from passes.services.look_pictures import (
     draw_google_pictures,
     google_pictures,
     keep_google_pictures,
-    read_look,
 )
+from passes.services.looks import Look, read_look
 from passes.services.programs import DRAFT
 from passes.store.tables import Program
 from passes.web.parts import Parts

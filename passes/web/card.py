@@ -12,7 +12,7 @@ from passes.loyalty.face import FaceField, PassFace
 from passes.loyalty.wording import choose_locale
 from passes.services import google_sync
 from passes.services.cards import Card, card_by_token
-from passes.services.looks import HERO
+from passes.services.look_pictures import HERO
 from passes.services.serving import mark_served, settle_locale
 from passes.web.artwork import pictures_of
 from passes.web.devices import device_of

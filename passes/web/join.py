@@ -10,7 +10,8 @@ from sqlalchemy import select
 from passes.errors import NotFound
 from passes.services.drafts import EnrolmentDraft, MemberDraft
 from passes.services.enrollment import enrol
-from passes.services.looks import HERO, Look, LookVersion
+from passes.services.look_pictures import HERO
+from passes.services.looks import Look, LookVersion
 from passes.services.programs import ACTIVE, DRAFT
 from passes.store.tables import Merchant, Program, Template
 from passes.web import metrics

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from branding.colour import Colour, contrast, readable_on
 from passes.loyalty.wording import LOCALES, choose_locale, is_rtl, wording
-from passes.services.looks import LOGO, Look
+from passes.services.look_pictures import LOGO
+from passes.services.looks import Look
 from passes.store.ids import new_token
 from passes.web.barcodes import barcode
 from passes.web.manual import chapters, prose

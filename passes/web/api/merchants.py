@@ -10,7 +10,7 @@ from passes.errors import ForbiddenScope, NotFound
 from passes.services import merchants
 from passes.services.drafts import Contact, MerchantDraft, QuietHours
 from passes.services.fanout import telling
-from passes.services.looks import programs_of
+from passes.services.programs import programs_of
 from passes.store.tables import Merchant
 from passes.web.api.contract import ADMIN, Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page

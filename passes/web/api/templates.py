@@ -18,7 +18,7 @@ from passes.services.drafts import (
 )
 from passes.services.fanout import telling
 from passes.services.lint import lint_template
-from passes.services.looks import programs_with
+from passes.services.programs import programs_with
 from passes.store.tables import Template
 from passes.web.api.contract import Call, Reply, Routes, check_revision
 from passes.web.api.lists import ListQuery, Page, as_page, page

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from branding.colour import MIN_CONTRAST, Colour, contrast
 from passes.errors import CODES
-from passes.services.looks import LOGO, read_look
+from passes.services.look_pictures import LOGO
+from passes.services.looks import read_look
 from passes.web.manual import chapters, prose
 from passes.web.pages import DARK, LIGHT, PageBrand, _button
 from tests.conftest import Door, Service
