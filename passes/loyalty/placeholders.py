@@ -35,6 +35,11 @@ def has_stray_braces(text: str) -> bool:
     return bool(_BRACES.search(_PATTERN.sub("", text)))
 
 
+def tidied(text: str) -> str:
+    """The text with no blanks inside its placeholders: what is filled the same is the same."""
+    return _PATTERN.sub(lambda match: f"{{{{{match[1].strip()}}}}}", text)
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
     """The text with every placeholder replaced; values are inserted as they are, once."""
     return _PATTERN.sub(lambda match: values.get(match[1].strip(), ""), text)

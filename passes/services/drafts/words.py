@@ -71,7 +71,14 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-
 EmailAddress = Annotated[str, short(3, 254), AfterValidator(one_line), AfterValidator(_email)]
 PhoneNumber = Annotated[str, short(5, 32), AfterValidator(_phone)]
 LongText = Annotated[str, short(0, 4000), AfterValidator(lines)]
-RelevantText = Annotated[str, short(1, 200), AfterValidator(one_line), AfterValidator(filled_in)]
+RelevantText = Annotated[
+    str,
+    short(1, 200),
+    AfterValidator(one_line),
+    AfterValidator(filled_in),
+    # Texts are compared as they are written: one that reads the same must not reach any phone.
+    AfterValidator(placeholders.tidied),
+]
 ExternalId = Annotated[str, short(1, 255), AfterValidator(one_line)]
 ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 PassType = Annotated[str, StringConstraints(pattern=r"^pass\.[A-Za-z0-9.-]{1,200}$")]

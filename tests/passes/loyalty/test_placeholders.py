@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from passes.loyalty.placeholders import PLACEHOLDERS, fill, named_in, unknown_in
+from passes.loyalty.placeholders import PLACEHOLDERS, fill, named_in, tidied, unknown_in
 
 VALUES = {name: f"<{name}>" for name in PLACEHOLDERS}
 
@@ -39,3 +39,11 @@ def test_unknown_names_are_told_sorted_and_once() -> None:
 def test_a_text_without_unknown_names_leaves_no_trace_of_them(text: str) -> None:
     if not unknown_in(text):
         assert fill(text, {"stamps": "7"}) == text.replace("{{stamps}}", "7") or "{{ " in text
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="{} \u00a0stamps", max_size=40) | st.just("{{ stamps }} {{stamps\u00a0}}"))
+def test_a_tidied_text_is_filled_the_same_and_stays_as_it_is(text: str) -> None:
+    tidy = tidied(text)
+    assert fill(tidy, VALUES) == fill(text, VALUES)
+    assert tidied(tidy) == tidy == tidied(text.replace("{{stamps}}", "{{  stamps }}"))

@@ -70,6 +70,19 @@ def test_a_shop_is_changed_by_what_the_patch_names(door: Door) -> None:
     assert problem(late) == (412, "precondition_failed")
 
 
+def test_blanks_that_no_card_shows_are_not_kept_and_change_none(
+    standing: Service, door: Door
+) -> None:
+    standing.program(door, logo=False)
+    shop = add(door, **DEAK, relevant_text={"en": " {{ remaining }} to go: {{next_reward }} "})
+    assert shop["relevant_text"] == {"en": "{{remaining}} to go: {{next_reward}}"}
+    path = f"/locations/{shop['id']}"
+    told = {"relevant_text": {"en": "{{remaining }} to go: {{ next_reward}}\t"}}
+    assert door.patch(path, told).json["relocation_id"] is None
+    told = {"relevant_text": {"en": "{{remaining}}  to go: {{next_reward}}"}}
+    assert door.patch(path, told).json["relocation_id"]
+
+
 def test_a_deleted_shop_is_gone_and_its_external_id_free(door: Door) -> None:
     shop = add(door, **DEAK, external_id="7")
     assert door.send("DELETE", f"/locations/{shop['id']}").json["location"]["active"] is False
