@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from benchmarks.rounds import Contestant, Pace, Row, Stint, race, report
-from certs import development
+from certs import development, issuing
 from certs.apple import AppleIdentity, load_identities
 from certs.authority import load_authority
 from webhooks.couriers.apns import MAX_IN_FLIGHT, Apns, Push
@@ -52,15 +52,15 @@ def _prepare(folder: Path, now: datetime) -> AppleIdentity:
     authority = load_authority(files.authority)
     identity = load_identities(files.certificates, authority, None, now).only
     assert identity
-    chain = development.certificate_pem(identity.certificate, identity.intermediate)
+    chain = issuing.certificate_pem(identity.certificate, identity.intermediate)
     (folder / "certificate.pem").write_bytes(chain)
-    (folder / "key.pem").write_bytes(development.key_pem(identity.key))
+    (folder / "key.pem").write_bytes(issuing.key_pem(identity.key))
     _write_server_identity(folder, now)
     return identity
 
 
 def _write_server_identity(folder: Path, now: datetime) -> None:
-    key = development.new_key()
+    key = issuing.new_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     certificate = (
@@ -70,8 +70,8 @@ def _write_server_identity(folder: Path, now: datetime) -> None:
         .add_extension(address, critical=False)
         .sign(key, SHA256())
     )
-    (folder / "server.pem").write_bytes(development.certificate_pem(certificate))
-    (folder / "server.key").write_bytes(development.key_pem(key))
+    (folder / "server.pem").write_bytes(issuing.certificate_pem(certificate))
+    (folder / "server.key").write_bytes(issuing.key_pem(key))
 
 
 @contextmanager

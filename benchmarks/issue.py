@@ -30,7 +30,8 @@ from branding.palette import Palette
 from branding.piece import Piece
 from certs.apple import AppleIdentity, load_identities
 from certs.authority import load_authority
-from certs.development import certificate_pem, key_pem, mint
+from certs.development import mint
+from certs.issuing import certificate_pem, key_pem
 from passes.loyalty.face import (
     Design,
     FaceLink,

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from certs import development
+from certs import issuing
 from certs.authority import Authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # openssl verifies by the machine's clock
@@ -22,8 +22,8 @@ PASSPHRASE = "correct horse battery staple"
 class World:
     """A root, its intermediate, and keys for holders."""
 
-    root: development.Issuer
-    intermediate: development.Issuer
+    root: issuing.Issuer
+    intermediate: issuing.Issuer
     key: rsa.RSAPrivateKey
     other_key: rsa.RSAPrivateKey
 
@@ -37,30 +37,30 @@ class World:
         self,
         pass_type: str = PASS_TYPE,
         subject: x509.Name | None = None,
-        issuer: development.Issuer | None = None,
+        issuer: issuing.Issuer | None = None,
         key: rsa.RSAPrivateKey | None = None,
         now: datetime = NOW,
     ) -> x509.Certificate:
         """A Pass Type ID certificate; what is given makes it faulty."""
-        return development.issue_pass_certificate(
+        return issuing.issue_pass_certificate(
             issuer or self.intermediate,
             (key or self.key).public_key(),
-            subject or development.pass_subject(pass_type, TEAM),
+            subject or issuing.pass_subject(pass_type, TEAM),
             pass_type,
             now,
         )
 
     def pem(self, *certificates: x509.Certificate, key: rsa.RSAPrivateKey | None = None) -> bytes:
         """Certificates and a key in one PEM text."""
-        text = development.certificate_pem(*certificates)
-        return text + development.key_pem(key or self.key)
+        text = issuing.certificate_pem(*certificates)
+        return text + issuing.key_pem(key or self.key)
 
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    root = development.new_root(development.new_key(), NOW)
-    intermediate = development.new_intermediate(root, development.new_key(), NOW)
-    return World(root, intermediate, development.new_key(), development.new_key())
+    root = issuing.new_root(issuing.new_key(), NOW)
+    intermediate = issuing.new_intermediate(root, issuing.new_key(), NOW)
+    return World(root, intermediate, issuing.new_key(), issuing.new_key())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from certs import development
+from certs import issuing
 from certs.apple import Keyring, load_identities
 from certs.authority import apple_authority
 from certs.errors import CertificateError, SigningUnavailable
@@ -41,7 +41,7 @@ def p12(world: World, passphrase: str | None = PASSPHRASE) -> bytes:
 
 
 def changed_subject(oid: x509.ObjectIdentifier, value: str | None) -> x509.Name:
-    attributes = [one for one in development.pass_subject(PASS_TYPE, TEAM) if one.oid != oid]
+    attributes = [one for one in issuing.pass_subject(PASS_TYPE, TEAM) if one.oid != oid]
     if value is not None:
         attributes.append(x509.NameAttribute(oid, value))
     return x509.Name(attributes)
@@ -52,7 +52,7 @@ def der(certificate: x509.Certificate) -> bytes:
 
 
 def pem(certificate: x509.Certificate) -> bytes:
-    return development.certificate_pem(certificate)
+    return issuing.certificate_pem(certificate)
 
 
 # --- every usual way of keeping an identity ------------------------------------------------------
@@ -81,8 +81,8 @@ def test_a_certificate_finds_its_key_by_public_key(
 ) -> None:
     leaf = world.leaf()
     put(certificate, der(leaf) if certificate.endswith("cer") else pem(leaf))
-    put(key, development.key_pem(world.key))
-    put("noise.key", development.key_pem(world.other_key))
+    put(key, issuing.key_pem(world.key))
+    put("noise.key", issuing.key_pem(world.other_key))
     keyring = load(folder, world)
     assert keyring.problems == ()
     assert keyring.identities[PASS_TYPE].source == certificate
@@ -162,7 +162,7 @@ def test_an_old_or_a_future_certificate_is_no_problem_beside_a_valid_one(
 def test_an_intermediate_in_the_folder_is_used_if_the_root_issued_it(
     world: World, put: Put, folder: Path
 ) -> None:
-    next_generation = development.new_intermediate(world.root, world.other_key, NOW)
+    next_generation = issuing.new_intermediate(world.root, world.other_key, NOW)
     put("loyalty.pem", world.pem(world.leaf(issuer=next_generation)))
     assert load(folder, world).problems[0].code == "intermediate_mismatch"
     put("AppleWWDRCAG9.cer", der(next_generation.certificate))
@@ -174,8 +174,8 @@ def test_an_intermediate_in_the_folder_is_used_if_the_root_issued_it(
 def test_an_intermediate_of_a_foreign_root_is_not_used(
     world: World, put: Put, folder: Path
 ) -> None:
-    foreign_root = development.new_root(world.other_key, NOW)
-    foreign = development.new_intermediate(foreign_root, world.other_key, NOW)
+    foreign_root = issuing.new_root(world.other_key, NOW)
+    foreign = issuing.new_intermediate(foreign_root, world.other_key, NOW)
     put("loyalty.pem", world.pem(world.leaf(issuer=foreign), foreign.certificate))
     assert load(folder, world).problems[0].code == "intermediate_mismatch"
 
@@ -218,7 +218,7 @@ def test_a_wrong_subject_is_told(
 
 
 def test_a_wrong_pass_type_extension_is_told(world: World, put: Put, folder: Path) -> None:
-    subject = development.pass_subject(PASS_TYPE, TEAM)
+    subject = issuing.pass_subject(PASS_TYPE, TEAM)
     put("loyalty.pem", world.pem(world.leaf("pass.com.example.x", subject=subject)))
     only_problem(load(folder, world), "pass_type_mismatch", "loyalty.pem", PASS_TYPE)
 
@@ -228,7 +228,7 @@ def test_a_certificate_without_the_pass_type_extension_is_told(
 ) -> None:
     push_certificate = (
         x509.CertificateBuilder()
-        .subject_name(development.pass_subject(PASS_TYPE, TEAM))
+        .subject_name(issuing.pass_subject(PASS_TYPE, TEAM))
         .issuer_name(world.intermediate.certificate.subject)
         .public_key(world.key.public_key())
         .serial_number(1)
@@ -246,7 +246,7 @@ def test_a_key_of_another_certificate_is_told(
 ) -> None:
     put("loyalty.pem", pem(world.leaf()))
     with (folder / key).open("ab") as file:
-        file.write(development.key_pem(world.other_key))
+        file.write(issuing.key_pem(world.other_key))
     only_problem(load(folder, world), "key_mismatch", "loyalty.pem", "request")
 
 
@@ -266,7 +266,7 @@ def test_a_certificate_of_another_generation_is_told_with_both_names(
 def test_the_right_issuer_name_with_another_key_is_told(
     world: World, put: Put, folder: Path
 ) -> None:
-    impostor = development.new_intermediate(world.root, world.other_key, NOW)
+    impostor = issuing.new_intermediate(world.root, world.other_key, NOW)
     put("loyalty.pem", world.pem(world.leaf(issuer=impostor)))
     only_problem(load(folder, world), "intermediate_mismatch", "PASSMINT_APPLE_AUTHORITY")
 
@@ -274,7 +274,7 @@ def test_the_right_issuer_name_with_another_key_is_told(
 def test_a_forged_signature_with_the_right_key_identifier_is_told(
     world: World, put: Put, folder: Path
 ) -> None:
-    forger = development.Issuer(world.intermediate.certificate, world.other_key)
+    forger = issuing.Issuer(world.intermediate.certificate, world.other_key)
     put("loyalty.pem", world.pem(world.leaf(issuer=forger)))
     only_problem(load(folder, world), "intermediate_mismatch", "loyalty.pem")
 
@@ -282,8 +282,8 @@ def test_a_forged_signature_with_the_right_key_identifier_is_told(
 def test_the_right_signature_with_another_key_identifier_is_told(
     world: World, put: Put, folder: Path
 ) -> None:
-    sister = development.new_intermediate(world.root, world.other_key, NOW)
-    mixed = development.Issuer(sister.certificate, world.intermediate.key)
+    sister = issuing.new_intermediate(world.root, world.other_key, NOW)
+    mixed = issuing.Issuer(sister.certificate, world.intermediate.key)
     put("loyalty.pem", world.pem(world.leaf(issuer=mixed)))
     only_problem(load(folder, world), "intermediate_mismatch", "loyalty.pem")
 
@@ -305,7 +305,7 @@ def test_a_certificate_outside_its_dates_is_told(
 def test_the_end_of_the_intermediate_ends_the_identity(
     world: World, put: Put, folder: Path
 ) -> None:
-    old = development.new_intermediate(world.root, world.other_key, NOW - 12 * YEAR)
+    old = issuing.new_intermediate(world.root, world.other_key, NOW - 12 * YEAR)
     put("loyalty.pem", world.pem(world.leaf(issuer=old), old.certificate))
     only_problem(load(folder, world), "certificate_expired", "loyalty.pem")
 
@@ -369,7 +369,7 @@ def test_a_damaged_file_is_told_and_the_rest_serves(
 
 
 def test_a_damaged_key_is_told(world: World, put: Put, folder: Path) -> None:
-    key = development.key_pem(world.key)
+    key = issuing.key_pem(world.key)
     put("loyalty.pem", pem(world.leaf()) + key.replace(key[200:260], b"A" * 60))
     only_problem(load(folder, world), "key_unreadable", "loyalty.pem", "export")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from certs import development
+from certs import issuing
 from certs.authority import apple_authority, is_issued_by, load_authority
 from certs.errors import CertificateError
 from tests.certs.conftest import NOW, World
@@ -41,7 +41,7 @@ def test_a_file_with_intermediate_and_root_in_any_order_is_an_authority(
     world: World, put: Put, order: slice
 ) -> None:
     chain = [world.intermediate.certificate, world.root.certificate]
-    path = put("authority.pem", development.certificate_pem(*chain[order]))
+    path = put("authority.pem", issuing.certificate_pem(*chain[order]))
     authority = load_authority(path)
     assert authority.root == world.root.certificate
     assert authority.intermediates == (world.intermediate.certificate,)
@@ -51,11 +51,11 @@ def test_a_file_with_intermediate_and_root_in_any_order_is_an_authority(
 def test_an_authority_file_without_a_root_or_an_intermediate_is_told(
     world: World, put: Put
 ) -> None:
-    foreign = development.new_root(world.other_key, NOW).certificate
+    foreign = issuing.new_root(world.other_key, NOW).certificate
     intermediate, root = world.intermediate.certificate, world.root.certificate
     leaf = world.leaf()
     for chain in ([intermediate], [root], [root, leaf], [foreign, intermediate], [root, foreign]):
-        path = put("authority.pem", development.certificate_pem(*chain))
+        path = put("authority.pem", issuing.certificate_pem(*chain))
         with pytest.raises(CertificateError, match=r"authority\.pem .*; put the") as caught:
             load_authority(path)
         assert caught.value.code == "authority_incomplete"
@@ -68,9 +68,9 @@ def test_an_authority_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_an_authority_grows_only_by_what_its_root_issued(world: World) -> None:
-    sister = development.new_intermediate(world.root, world.other_key, NOW).certificate
-    foreign_root = development.new_root(world.other_key, NOW)
-    foreign = development.new_intermediate(foreign_root, world.other_key, NOW).certificate
+    sister = issuing.new_intermediate(world.root, world.other_key, NOW).certificate
+    foreign_root = issuing.new_root(world.other_key, NOW)
+    foreign = issuing.new_intermediate(foreign_root, world.other_key, NOW).certificate
     known = world.intermediate.certificate
     holder = world.leaf(issuer=world.root)
     grown = world.authority.including([world.leaf(), holder, sister, foreign, known, sister])

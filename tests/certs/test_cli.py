@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certs import development
+from certs import development, issuing
 from certs.cli import certs
 from tests.certs.conftest import NOW, PASS_TYPE, PASSPHRASE, TEAM, World
 
@@ -24,7 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Run:
     """Run a command in an empty folder where the test chain is trusted."""
     monkeypatch.chdir(tmp_path)
     chain = (world.intermediate.certificate, world.root.certificate)
-    Path("authority.pem").write_bytes(development.certificate_pem(*chain))
+    Path("authority.pem").write_bytes(issuing.certificate_pem(*chain))
 
     def invoke(command: str, **options: object) -> Result:
         environment = {"PASSMINT_APPLE_AUTHORITY": "authority.pem"}
@@ -57,8 +57,8 @@ def requested_key() -> rsa.RSAPublicKey:
 
 def apple_issues(world: World, encoding: Encoding = Encoding.DER) -> None:
     """Put Apple's answer to the waiting request into the download `pass.cer`."""
-    subject = development.pass_subject(PASS_TYPE, TEAM)
-    certificate = development.issue_pass_certificate(
+    subject = issuing.pass_subject(PASS_TYPE, TEAM)
+    certificate = issuing.issue_pass_certificate(
         world.intermediate, requested_key(), subject, PASS_TYPE, NOW
     )
     Path("pass.cer").write_bytes(certificate.public_bytes(encoding))
@@ -149,7 +149,7 @@ def test_a_p12_is_imported_as_it_is(run: Run, world: World) -> None:
 
 def test_a_key_made_elsewhere_is_named(run: Run, world: World) -> None:
     Path("pass.cer").write_bytes(world.leaf().public_bytes(Encoding.DER))
-    Path("my.key").write_bytes(development.key_pem(world.key))
+    Path("my.key").write_bytes(issuing.key_pem(world.key))
     failed(run("import pass.cer"), "pass.cer", "--key")
     assert run("import pass.cer --key my.key").exit_code == 0
     assert run("check").exit_code == 0
@@ -160,7 +160,7 @@ def test_a_key_made_elsewhere_is_named(run: Run, world: World) -> None:
 def test_another_generation_may_come_with_the_answer_or_lie_in_the_folder(
     run: Run, world: World, place: str
 ) -> None:
-    generation = development.new_intermediate(world.root, world.other_key, NOW)
+    generation = issuing.new_intermediate(world.root, world.other_key, NOW)
     leaf = world.leaf(issuer=generation)
     chain = (leaf, generation.certificate)
     Path("pass.pem").write_bytes(world.pem(*chain[: 2 if place == "answer" else 1]))
@@ -175,7 +175,7 @@ def test_another_generation_may_come_with_the_answer_or_lie_in_the_folder(
 
 def test_of_several_keys_in_a_file_the_fitting_one_is_taken(run: Run, world: World) -> None:
     Path("pass.cer").write_bytes(world.leaf().public_bytes(Encoding.DER))
-    keys = development.key_pem(world.other_key) + development.key_pem(world.key)
+    keys = issuing.key_pem(world.other_key) + issuing.key_pem(world.key)
     Path("my.key").write_bytes(keys)
     assert run("import pass.cer --key my.key").exit_code == 0
 
@@ -196,7 +196,7 @@ def test_what_cannot_sign_is_not_stored_and_the_request_waits_on(run: Run, world
     apple_issues(world)
     for trust in ({"PASSMINT_APPLE_AUTHORITY": ""}, {"PASSMINT_APPLE_AUTHORITY": "nowhere.pem"}):
         failed(run("import pass.cer", **trust), ".")
-    Path("wrong.key").write_bytes(development.key_pem(world.other_key))
+    Path("wrong.key").write_bytes(issuing.key_pem(world.other_key))
     failed(run("import pass.cer --key wrong.key"), "belongs to another")
     failed(run("import authority.pem"), "authority.pem", "Pass Type ID")
     failed(run("import nowhere.cer"), "nowhere.cer cannot be read")

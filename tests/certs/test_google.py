@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from certs import development
+from certs import issuing
 from certs.errors import CertificateError
 from certs.google import load_google_identity
 from tests.certs.conftest import World
@@ -22,7 +22,7 @@ def account(world: World, **changes: object) -> bytes:
         "type": "service_account",
         "client_email": "wallet@example.iam.gserviceaccount.com",
         "private_key_id": "0123456789abcdef",
-        "private_key": development.key_pem(world.key).decode(),
+        "private_key": issuing.key_pem(world.key).decode(),
         "token_uri": "https://oauth2.googleapis.com/token",
     }
     content |= changes

@@ -6,9 +6,9 @@ from google.auth.crypt import RSASigner
 
 from certs.apple import Keyring, Problem, identify
 from certs.authority import apple_authority, load_authority
-from certs.development import certificate_pem
 from certs.errors import CertificateError
 from certs.google import GoogleIdentity
+from certs.issuing import certificate_pem
 from certs.report import report
 from tests.certs.conftest import NOW, PASS_TYPE, TEAM, World
 

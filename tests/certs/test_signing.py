@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certs import development
+from certs import issuing
 from certs.signing import sign_detached
 from tests.certs.conftest import World
 
@@ -47,7 +47,7 @@ def verify(signature: bytes, content: bytes, key: rsa.RSAPublicKey) -> None:
 def openssl_verify(folder: Path, signature: bytes, content: bytes, root: x509.Certificate) -> bool:
     (folder / "signature").write_bytes(signature)
     (folder / "manifest.json").write_bytes(content)
-    (folder / "root.pem").write_bytes(development.certificate_pem(root))
+    (folder / "root.pem").write_bytes(issuing.certificate_pem(root))
     command = "openssl cms -verify -purpose any -binary -inform DER -in signature"
     answer = subprocess.run(
         [*command.split(), "-content", "manifest.json", "-CAfile", "root.pem", "-out", "/dev/null"],

@@ -9,18 +9,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.files import PRIVATE_MODE, PUBLIC_MODE, write_whole
+from certs.issuing import certificate_pem, key_pem, unsigned
 
 _LIFE = timedelta(days=365)
-_SLACK = timedelta(hours=1)
 
 
 def server_context(ca_file: Path, client_authority: Path, now: datetime) -> ssl.SSLContext:
@@ -62,13 +57,13 @@ def _new_authority(
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Passmint local APNs authority")
     certificate = (
-        _builder(key.public_key(), name, name, now, 10 * _LIFE)
+        unsigned(key.public_key(), name, name, now, 10 * _LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, SHA256())
     )
-    write_whole(_key_file(ca_file), _pem(key), PRIVATE_MODE)
-    write_whole(ca_file, certificate.public_bytes(Encoding.PEM), PUBLIC_MODE)
+    write_whole(_key_file(ca_file), key_pem(key), PRIVATE_MODE)
+    write_whole(ca_file, certificate_pem(certificate), PUBLIC_MODE)
     return certificate, key
 
 
@@ -83,39 +78,17 @@ def _load_server_certificate(
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     certificate = (
-        _builder(key.public_key(), _name("localhost"), authority.subject, now, _LIFE)
+        unsigned(key.public_key(), _name("localhost"), authority.subject, now, _LIFE)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(issuer_key, critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority_key, SHA256())
     )
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(certificate.public_bytes(Encoding.PEM) + _pem(key))
+        file.write(certificate_pem(certificate) + key_pem(key))
         file.flush()
         context.load_cert_chain(file.name)
 
 
-def _builder(
-    public_key: ec.EllipticCurvePublicKey,
-    subject: x509.Name,
-    issuer: x509.Name,
-    now: datetime,
-    life: timedelta,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SLACK)
-        .not_valid_after(now + life)
-    )
-
-
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

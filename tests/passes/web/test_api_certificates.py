@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from certs import development
+from certs import development, issuing
 from certs.apple import load_identities
 from certs.authority import load_authority
 from certs.errors import CertificateError
@@ -32,7 +32,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> development.DevelopmentFi
     other = development.mint(folder, now, MISMATCHED).identity
     other.write_bytes(
         other.read_bytes().partition(b"-----BEGIN PRIVATE KEY")[0]
-        + development.key_pem(development.new_key())
+        + issuing.key_pem(issuing.new_key())
     )
     return files
 
