@@ -81,7 +81,7 @@ class ImportForm(BaseModel):
         description="CSV in UTF-8, comma or semicolon; at most 1,000 rows. The first line names "
         "the columns: name, latitude, longitude, and as wanted external_id, address, "
         "relevant_text (in the merchant's language), relevant_text_en, …_hu, …_cs, …_he, "
-        "max_distance_m, active."
+        "max_distance_m, active, confirm_coordinates."
     )
 
 
