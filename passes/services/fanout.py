@@ -75,9 +75,7 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
 
 def _ahead(work: FanOut) -> Select[str]:
     """The passes from here to the end, or to where the ring closes."""
-    ahead = select(Pass.id).where(
-        Pass.program_id == work.program_id, Pass.id > work.after_pass_id
-    )
+    ahead = select(Pass.id).where(Pass.program_id == work.program_id, Pass.id > work.after_pass_id)
     return ahead.where(Pass.id <= work.until_pass_id) if work.wrapped else ahead
 
 
