@@ -38,6 +38,17 @@ def test_without_shops_a_card_has_no_places_and_gets_them_with_the_first(service
     assert chain.carried(member) == {0}
 
 
+def test_in_a_mall_a_card_shows_the_shop_its_member_goes_to(service: Service) -> None:
+    chain = Chain.open(service, shops=25)
+    chain.build(dict.fromkeys(range(25), point(0)))
+    last = max(range(1, 25), key=chain.shops.__getitem__)  # of one place, the first ids are taken
+    chain.change(last, relevant_text={"en": "Here"})
+    member = chain.member()
+    assert "Here" not in [place["relevantText"] for place in chain.pass_of(member)["locations"]]
+    chain.stamp(member, last)
+    assert "Here" in [place["relevantText"] for place in chain.pass_of(member)["locations"]]
+
+
 def test_a_void_card_is_nowhere_and_not_told(service: Service) -> None:
     chain = Chain.open(service, shops=2)
     service.relocate()
