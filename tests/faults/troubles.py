@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.faults.acts import Act, move_a_shop_and_back, retext_all
 from tests.faults.world import World
 from tests.processes import until
-from webhooks.simulators.apns import Behaviour
+from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 
 _LONG_AGO_MS = 1  # before any phone registered: such a 410 is about an older life of its token

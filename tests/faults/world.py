@@ -19,7 +19,8 @@ from tests.conftest import OPERATOR_KEY
 from tests.faults.shops import LONG_AGO, Chain
 from tests.faults.tills import Tills, insist
 from tests.processes import PRODUCT, Processes, Programs, free_ports, service_environment
-from webhooks.simulators.apns import Apns, Behaviour
+from webhooks.simulators.apns import Apns
+from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.iphone import IPhone
 from webhooks.simulators.server import Ports, Simulator, running_simulator
 

@@ -10,18 +10,21 @@ POST /__sim/reset                forget pushes and rules, behave well again
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
-from webhooks.simulators.apns import MAX_STREAMS, Apns, Behaviour
-from webhooks.simulators.apns_script import ScriptError, rule_from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from webhooks.simulators.apns import Apns
+from webhooks.simulators.apns_connection import MAX_STREAMS
+from webhooks.simulators.apns_script import RuleForm
+from webhooks.simulators.script import ScriptError, told
 
 _SHOWN = 1000
 _MAX_BODY = 1 << 20
 _POLL_S = 0.05  # how soon it notices its end
-_KEYS = {"rules", "max_streams", "goaway_after", "refuse_certificates"}
 
 
 @contextmanager
@@ -38,37 +41,26 @@ def running_control(apns: Apns, port: int = 0) -> Iterator[str]:
         thread.join()
 
 
+class _Orders(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rules: list[RuleForm] = []
+    max_streams: int = Field(default=MAX_STREAMS, ge=1, le=MAX_STREAMS)
+    goaway_after: int | None = Field(default=None, ge=1)
+    refuse_certificates: bool = False
+
+
 def follow(apns: Apns, document: object) -> None:
     """Do what the body of a POST to /__sim/script says; ScriptError leaves all as it was."""
     if not isinstance(document, dict):
         raise ScriptError("Send a JSON object.")
-    unknown = sorted(map(str, document.keys() - _KEYS))
-    if unknown:
-        raise ScriptError(f"Unknown keys {', '.join(unknown)}; there are {', '.join(_KEYS)}.")
-    rules = document.get("rules", [])
-    if not isinstance(rules, list):
-        raise ScriptError("`rules` must be a list.")
-    parsed = [rule_from_json(rule) for rule in rules]
-    behaviour = _behaviour(apns.behaviour, document)
-    apns.behave(behaviour)
-    apns.script.add(*parsed)
-
-
-def _behaviour(kept: Behaviour, document: dict[str, object]) -> Behaviour:
-    streams = document.get("max_streams", kept.max_streams)
-    if not _is_whole(streams) or not 1 <= streams <= MAX_STREAMS:
-        raise ScriptError(f"`max_streams` must be from 1 to {MAX_STREAMS}.")
-    after = document.get("goaway_after", kept.goaway_after)
-    if after is not None and (not _is_whole(after) or after < 1):
-        raise ScriptError("`goaway_after` must be a whole number of at least 1, or null.")
-    refuse = document.get("refuse_certificates", kept.refuse_certificates)
-    if not isinstance(refuse, bool):
-        raise ScriptError("`refuse_certificates` must be true or false.")
-    return Behaviour(streams, after, refuse)
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+    try:
+        orders = _Orders.model_validate(document)
+    except ValidationError as error:
+        raise ScriptError(told(error)) from error
+    said = orders.model_dump(include=orders.model_fields_set - {"rules"})
+    apns.behave(replace(apns.behaviour, **said))
+    apns.script.add(*(form.rule() for form in orders.rules))
 
 
 class _Control(ThreadingHTTPServer):

@@ -1,19 +1,21 @@
 """What a local APNs is told to answer: rules by token, topic, count and turn. No network here.
 
-Rules are asked in the order they were given, and the first that applies decides; without one a
-push is taken (200). JSON form, every key but `answer` optional:
+Without a rule a push is taken (200). JSON form, every key optional:
 
     {"token": "ab12…", "topic": "pass.com.example", "next": 3, "every": 10,
      "answer": "status", "status": 410, "reason": "Unregistered", "timestamp": 1790000000000,
      "retry_after": 30, "delay_s": 0.5}
 
-`next` lets a rule apply that many times; `every` n only to the n-th, 2n-th … push it matches.
+For `next` and `every` see script.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
-from typing import Literal, get_args
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from webhooks.simulators.script import Rules
 
 # What Apple answers with which status (Apple, "Handling notification responses from APNs").
 REASONS: Mapping[int, frozenset[str]] = {
@@ -62,12 +64,6 @@ REASONS: Mapping[int, frozenset[str]] = {
 How = Literal["status", "stall", "reset", "refused", "goaway"]
 
 
-class ScriptError(Exception):
-    """A rule that cannot be followed; the message names its key and what it may be."""
-
-    code = "script_invalid"
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What becomes of one push. `timestamp` is in milliseconds, as Apple's for 410."""
@@ -97,114 +93,52 @@ class Rule:
         """Whether token and topic are those of this rule."""
         return self.token in {None, token} and self.topic in {None, topic}
 
-    def applies(self, turn: int) -> bool:
-        """Whether it applies to the `turn`-th push it concerns, counted from 1."""
-        within = self.next is None or turn <= self.next * self.every
-        return within and turn % self.every == 0
 
-
-class Script:
-    """The rules in force, with their counts; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._rules: list[Rule] = []
-        self._turns: list[int] = []
-
-    def add(self, *rules: Rule) -> None:
-        """Follow these after the rules already there."""
-        with self._lock:
-            self._rules += rules
-            self._turns += [0] * len(rules)
-
-    def clear(self) -> None:
-        """Take every push again."""
-        with self._lock:
-            self._rules.clear()
-            self._turns.clear()
+class Script(Rules[Rule]):
+    """The rules in force."""
 
     def answer(self, token: str, topic: str) -> Answer:
-        """What to do with a push, counting it for every rule up to the one that decides."""
-        with self._lock:
-            for place, rule in enumerate(self._rules):
-                if not rule.concerns(token, topic):
-                    continue
-                self._turns[place] += 1
-                if rule.applies(self._turns[place]):
-                    return rule.answer
-        return TAKEN
+        """What becomes of a push."""
+        rule = self.decide(token, topic)
+        return rule.answer if rule else TAKEN
 
 
-def rule_from_json(document: object) -> Rule:
-    """The rule of the JSON form above; raises ScriptError."""
-    if not isinstance(document, dict):
-        raise ScriptError("A rule must be a JSON object.")
-    unknown = sorted(map(str, document.keys() - _KEYS))
-    if unknown:
-        raise ScriptError(f"Unknown keys {', '.join(unknown)}; a rule has {', '.join(_KEYS)}.")
-    return Rule(
-        answer=_answer(document),
-        token=_text(document, "token", lower=True),
-        topic=_text(document, "topic"),
-        next=_whole(document, "next", least=1),
-        every=_whole(document, "every", least=1) or 1,
-    )
+class RuleForm(BaseModel):
+    """A rule in its JSON form."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-_KEYS = dict.fromkeys(
-    (
-        "token",
-        "topic",
-        "next",
-        "every",
-        "answer",
-        "status",
-        "reason",
-        "timestamp",
-        "retry_after",
-        "delay_s",
-    )
-)
+    token: str | None = None
+    topic: str | None = None
+    next: int | None = Field(default=None, ge=1)
+    every: int = Field(default=1, ge=1)
+    answer: How = "status"
+    status: int = Field(default=TAKEN.status, ge=200)
+    reason: str | None = None
+    timestamp: int | None = Field(default=None, ge=0)
+    retry_after: int | None = Field(default=None, ge=0)
+    delay_s: float = Field(default=0, ge=0, le=3600)
 
+    @model_validator(mode="after")
+    def _is_said_by_apns(self) -> Self:
+        reasons = REASONS.get(self.status, frozenset())
+        if self.status != TAKEN.status and self.reason not in reasons:
+            known = ", ".join(sorted(reasons)) or "no reason: APNs never sends it"
+            raise ValueError(f"`reason` of status {self.status} must be one of: {known}.")
+        return self
 
-def _answer(document: Mapping[str, object]) -> Answer:
-    how = document.get("answer", "status")
-    choices: Mapping[object, How] = {one: one for one in get_args(How)}
-    if how not in choices:
-        raise ScriptError(f"`answer` must be one of {', '.join(map(str, choices))}.")
-    status = _whole(document, "status", least=200) or 200
-    reason = _text(document, "reason")
-    if status != 200 and reason not in REASONS.get(status, ()):  # noqa: PLR2004
-        known = ", ".join(sorted(REASONS.get(status, ()))) or "no reason: APNs never sends it"
-        raise ScriptError(f"`reason` of status {status} must be one of: {known}.")
-    return Answer(
-        how=choices[how],
-        status=status,
-        reason=reason,
-        timestamp=_whole(document, "timestamp", least=0),
-        retry_after=_whole(document, "retry_after", least=0),
-        delay_s=_seconds(document, "delay_s"),
-    )
-
-
-def _text(document: Mapping[str, object], key: str, *, lower: bool = False) -> str | None:
-    value = document.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ScriptError(f"`{key}` must be text.")
-    return value.lower() if value and lower else value
-
-
-def _whole(document: Mapping[str, object], key: str, least: int) -> int | None:
-    value = document.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ScriptError(f"`{key}` must be a whole number of at least {least}.")
-    return value
-
-
-def _seconds(document: Mapping[str, object], key: str) -> float:
-    value = document.get(key, 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:  # noqa: PLR2004
-        raise ScriptError(f"`{key}` must be a number of seconds from 0 to 3600.")
-    return float(value)
+    def rule(self) -> Rule:
+        return Rule(
+            Answer(
+                how=self.answer,
+                status=self.status,
+                reason=self.reason,
+                timestamp=self.timestamp,
+                retry_after=self.retry_after,
+                delay_s=self.delay_s,
+            ),
+            token=self.token and self.token.lower(),
+            topic=self.topic,
+            next=self.next,
+            every=self.every,
+        )

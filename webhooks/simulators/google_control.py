@@ -30,7 +30,8 @@ from webhooks.simulators.google_knobs import KnobError
 from webhooks.simulators.google_registry import Resource
 from webhooks.simulators.google_save import Event, SaveRefused
 from webhooks.simulators.google_saved_page import saved_json
-from webhooks.simulators.google_script import ScriptError, rules_from_json
+from webhooks.simulators.google_script import rules_from_json
+from webhooks.simulators.script import ScriptError
 
 if TYPE_CHECKING:
     from webhooks.simulators.google_server import Google

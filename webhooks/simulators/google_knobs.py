@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from webhooks.simulators.google_ecv2 import Flaw
+from webhooks.simulators.script import told
 
 
 class KnobError(Exception):
@@ -70,8 +71,3 @@ class Panel:
     def now(self) -> datetime:
         """The time by Google's clock."""
         return self._now() + timedelta(seconds=self._knobs.ahead_s)
-
-
-def told(error: ValidationError) -> str:
-    """What pydantic has against a document, in one line."""
-    return "; ".join(f"`{'.'.join(map(str, one['loc']))}`: {one['msg']}" for one in error.errors())

@@ -12,7 +12,8 @@ import pytest
 
 from certs.development import PASS_TYPE_IDENTIFIER, DevelopmentFiles
 from tests.webhooks.simulators.h2_client import TOKEN, H2Client
-from webhooks.simulators.apns import Apns, Behaviour, running_apns
+from webhooks.simulators.apns import Apns, running_apns
+from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 
 TOPIC = PASS_TYPE_IDENTIFIER

@@ -52,15 +52,15 @@ def test_a_reset_forgets_pushes_rules_and_behaviour(apns: Apns, control: str) ->
     ("script", "words"),
     [
         ([], "JSON object"),
-        ({"rule": []}, "Unknown keys rule"),
-        ({"max_streams": 0}, "from 1 to 1000"),
-        ({"refuse_certificates": 1}, "true or false"),
+        ({"rule": []}, "`rule`: Extra inputs"),
+        ({"max_streams": 0}, "`max_streams`: Input should be greater"),
+        ({"refuse_certificates": 1}, "valid boolean"),
         ({"rules": [{"status": 410, "reason": "BadTopic"}]}, "ExpiredToken, Unregistered"),
         ({"rules": [{"status": 418}]}, "never sends it"),
         ({"rules": [{"answer": "explode"}]}, "stall"),
-        ({"rules": [{"next": 0}]}, "at least 1"),
-        ({"rules": [{"delay_s": "long"}]}, "seconds"),
-        ({"rules": [{"answer": "stall"}, {"tokn": "a"}]}, "Unknown keys tokn"),
+        ({"rules": [{"next": 0}]}, "`rules.0.next`"),
+        ({"rules": [{"delay_s": "long"}]}, "`rules.0.delay_s`"),
+        ({"rules": [{"answer": "stall"}, {"tokn": "a"}]}, "`rules.1.tokn`"),
     ],
 )
 def test_a_script_that_cannot_be_followed_changes_nothing_and_says_why(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhooks.simulators.apns_script import Answer, Rule, Script, rule_from_json
+from webhooks.simulators.apns_script import Answer, Rule, RuleForm, Script
 
 BUSY = Answer(status=429, reason="TooManyRequests")
 STALL = Answer("stall")
@@ -42,4 +42,6 @@ def test_a_rule_reads_every_key_of_its_json_form() -> None:
         "delay_s": 1,
     }
     answer = Answer("status", 410, "Unregistered", timestamp=5, retry_after=30, delay_s=1.0)
-    assert rule_from_json(document) == Rule(answer, token="ab", topic="pass.x", next=3, every=10)
+    assert RuleForm.model_validate(document).rule() == Rule(
+        answer, token="ab", topic="pass.x", next=3, every=10
+    )

@@ -18,7 +18,8 @@ from tests.webhooks.simulators.google_room import (
     points,
     until,
 )
-from webhooks.simulators.google_script import Rule, Script, ScriptError, rules_from_json
+from webhooks.simulators.google_script import Rule, Script, rules_from_json
+from webhooks.simulators.script import ScriptError
 
 AN_OBJECT = f"loyaltyObject/{OBJECT}"
 

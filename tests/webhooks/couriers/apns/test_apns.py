@@ -22,7 +22,7 @@ from tests.webhooks.couriers.apns.pushes import (
 from webhooks.couriers.apns import Apns, Push
 from webhooks.couriers.outcomes import Delivered, Gone, Halted, Later, Outcome, Refused
 from webhooks.simulators.apns import Apns as LocalApns
-from webhooks.simulators.apns import Behaviour
+from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 
 

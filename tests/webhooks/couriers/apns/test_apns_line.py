@@ -28,7 +28,8 @@ from tests.webhooks.couriers.apns.pushes import (
 from webhooks.couriers.apns import Apns
 from webhooks.couriers.outcomes import Delivered, Halted, Later
 from webhooks.simulators.apns import Apns as LocalApns
-from webhooks.simulators.apns import Behaviour, running_apns
+from webhooks.simulators.apns import running_apns
+from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.apns_script import Answer, Rule
 from webhooks.simulators.apns_tls import server_context
 
