@@ -244,6 +244,30 @@ def test_a_row_whose_coordinates_changed_places_is_found_among_the_others(door: 
     assert faults(door.bring_in(file)) == {("/3/latitude", "coordinates_swapped")}
 
 
+def test_what_was_and_what_is_closed_says_nothing_for_a_place(door: Door) -> None:
+    add(door, **DEAK)
+    sure = {"longitude": 47.5407, "confirm_coordinates": True}
+    moved = add(door, name="Moved", latitude=19.0, **sure)
+    add(door, name="Closed", latitude=19.1, active=False, **sure)
+    file = "name,latitude,longitude\nMoved,19.0450,47.5407\n"
+    assert faults(door.bring_in(file)) == {("/2/latitude", "coordinates_swapped")}
+    place = {"latitude": 19.0450, "longitude": 47.5407}
+    answer = door.patch(f"/locations/{moved['id']}", place)
+    assert faults(answer) == {("/latitude", "coordinates_swapped")}
+
+
+def test_a_merchant_has_two_thousand_shops_and_no_more(door: Door) -> None:
+    def rows(first: int, last: int) -> str:
+        shops = (f"{n},{n},47.5,{19 + n / 9_999}" for n in range(first, last))
+        return "\n".join(["external_id,name,latitude,longitude", *shops])
+
+    for first, last in ((0, 1_000), (1_000, 1_999)):
+        assert door.bring_in(rows(first, last)).json["created"] == last - first
+    assert faults(door.bring_in(rows(1_998, 2_001))) == {("", "too_many_locations")}
+    assert door.bring_in(rows(1_998, 2_000)).json["created"] == 1
+    assert faults(door.post("/locations", DEAK)) == {("", "too_many_locations")}
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
