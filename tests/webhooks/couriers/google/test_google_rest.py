@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.webhooks.couriers.google.notices import (
     ISSUER,
     NOW,
     class_notice,
+    courier_to,
     object_notice,
     the_one,
     told,
@@ -242,3 +244,26 @@ def test_a_question_without_an_answer_tells_why(
     with pytest.raises(Unanswered) as caught:
         courier.read("loyaltyClass", CLASS_ID)
     assert str(caught.value) == getattr(caught.value.outcome, "why", None)
+
+
+# --- what the environment says --------------------------------------------------------------------
+
+
+def test_a_password_that_lies_around_does_not_replace_our_token(
+    stocked: Double, courier: GoogleRest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert told(courier, [object_notice()]) == {2: Synced()}
+    assert stocked.offences == []
+
+
+def test_a_proxy_of_the_environment_is_used(
+    google: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # where the token service is
+    monkeypatch.setenv("HTTP_PROXY", google.url)
+    with courier_to(google, tmp_path, api_url="http://wallet.invalid") as courier:
+        assert told(courier, [class_notice()]) == {1: Synced()}
+    assert google.paths() == [f"PATCH loyaltyClass/{CLASS_ID}", "POST loyaltyClass"]
