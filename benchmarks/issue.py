@@ -32,15 +32,8 @@ from certs.apple import AppleIdentity, load_identities
 from certs.authority import load_authority
 from certs.development import mint
 from certs.issuing import certificate_pem, key_pem
-from passes.loyalty.face import (
-    Design,
-    FaceLink,
-    MemberFacts,
-    MerchantFacts,
-    PassFace,
-    ProgramFacts,
-    compute_face,
-)
+from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.facts import Design, FaceLink, MemberFacts, MerchantFacts, ProgramFacts
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.wallets import apple
 from passes.wallets.apple_rules import faults

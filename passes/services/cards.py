@@ -10,7 +10,8 @@ from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from passes.errors import Gone, NotFound
-from passes.loyalty.face import MemberFacts, PassFace, compute_face
+from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.facts import MemberFacts
 from passes.services.changes import announce
 from passes.services.looks import Look, LookBook, LookVersion
 from passes.services.place_sets import Places, places_in

@@ -8,14 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from branding.palette import faults
-from passes.loyalty.face import (
-    FIELD_AREAS,
-    Design,
-    MemberFacts,
-    PassFace,
-    ProgramFacts,
-    compute_face,
-)
+from passes.loyalty.face import FIELD_AREAS, PassFace, compute_face
+from passes.loyalty.facts import Design, MemberFacts, ProgramFacts
 from passes.loyalty.places import MAX_PLACES
 from passes.loyalty.stamps import StampRules
 from passes.services.locations import shops_of, takes_part

@@ -14,16 +14,15 @@ from branding.artwork import google_hero_parts
 from branding.brand import Art, Brand, StampCard
 from branding.colour import Colour
 from branding.palette import Palette, complete
-from passes.loyalty.face import (
+from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.facts import (
     BarcodeDesign,
     Design,
     FaceLink,
     FieldDesign,
     MemberFacts,
     MerchantFacts,
-    PassFace,
     ProgramFacts,
-    compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES

@@ -8,16 +8,8 @@ from sqlalchemy.orm import Session
 from branding.colour import Colour
 from branding.palette import Palette
 from passes.errors import FieldFault, Invalid, NotFound
-from passes.loyalty.face import (
-    FIELD_AREAS,
-    Design,
-    FieldDesign,
-    MemberFacts,
-    MerchantFacts,
-    PassFace,
-    ProgramFacts,
-    compute_face,
-)
+from passes.loyalty.face import FIELD_AREAS, PassFace, compute_face
+from passes.loyalty.facts import Design, FieldDesign, MemberFacts, MerchantFacts, ProgramFacts
 from passes.loyalty.stamps import StampRules
 from passes.loyalty.wording import SOURCE_LOCALE
 from passes.services.drafts import (

@@ -12,7 +12,8 @@ from babel.support import NullTranslations
 
 from branding.colour import Colour
 from certs.google import GoogleIdentity
-from passes.loyalty.face import FaceField, FaceLink, FacePlace, PassFace
+from passes.loyalty.face import FaceField, FacePlace, PassFace
+from passes.loyalty.facts import FaceLink
 from passes.loyalty.places import Point
 from passes.loyalty.wording import LOCALES, wording
 from passes.wallets.google_schema import RESOURCE_ID, TAPPABLE_URI, merged

@@ -1,6 +1,7 @@
 """What Google Wallet would show other than the merchant wrote it: warnings, never refusals."""
 
-from passes.loyalty.face import FaceLink, PassFace
+from passes.loyalty.face import PassFace
+from passes.loyalty.facts import FaceLink
 from passes.wallets.faults import Fault
 from passes.wallets.google import GoogleClassFacts
 from passes.wallets.google_schema import TAPPABLE_URI

@@ -5,18 +5,15 @@ import pytest
 from branding.brand import StampCard
 from branding.colour import Colour
 from branding.palette import Palette
-from passes.loyalty.face import (
-    FIELD_AREAS,
+from passes.loyalty.face import FIELD_AREAS, FaceField, PassFace, compute_face
+from passes.loyalty.facts import (
     BarcodeDesign,
     Design,
-    FaceField,
     FaceLink,
     FieldDesign,
     MemberFacts,
     MerchantFacts,
-    PassFace,
     ProgramFacts,
-    compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES

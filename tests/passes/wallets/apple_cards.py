@@ -10,16 +10,15 @@ from branding.brand import Art, Brand
 from branding.colour import Colour
 from branding.palette import Palette
 from branding.piece import Piece, encode
-from passes.loyalty.face import (
+from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.facts import (
     BarcodeDesign,
     Design,
     FaceLink,
     FieldDesign,
     MemberFacts,
     MerchantFacts,
-    PassFace,
     ProgramFacts,
-    compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES

@@ -6,17 +6,15 @@ from hypothesis import strategies as st
 
 from branding.colour import Colour
 from branding.palette import Palette
-from passes.loyalty.face import (
-    FIELD_AREAS,
+from passes.loyalty.face import FIELD_AREAS, PassFace, compute_face
+from passes.loyalty.facts import (
     BarcodeDesign,
     Design,
     FaceLink,
     FieldDesign,
     MemberFacts,
     MerchantFacts,
-    PassFace,
     ProgramFacts,
-    compute_face,
 )
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from certs import development
 from certs.apple import AppleIdentity, load_identities
 from certs.authority import load_authority
-from passes.loyalty.face import BarcodeDesign, Design, PassFace
+from passes.loyalty.face import PassFace
+from passes.loyalty.facts import BarcodeDesign, Design
 from passes.wallets import apple
 from passes.wallets.apple_rules import faults
 from tests.passes.wallets.apple_cards import (

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 
 from certs.development import mint_google
 from certs.google import GoogleIdentity, load_google_identity
-from passes.loyalty.face import FIELD_AREAS, BarcodeDesign, Design, FaceLink, FieldDesign, PassFace
+from passes.loyalty.face import FIELD_AREAS, PassFace
+from passes.loyalty.facts import BarcodeDesign, Design, FaceLink, FieldDesign
 from passes.wallets.google import (
     GoogleClassFacts,
     GoogleWalletError,

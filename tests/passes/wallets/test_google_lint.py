@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from passes.loyalty.face import FaceLink
+from passes.loyalty.facts import FaceLink
 from passes.wallets.google_lint import lint
 from tests.passes.wallets.google_cards import class_facts, face
 

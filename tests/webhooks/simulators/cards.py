@@ -14,14 +14,8 @@ from branding.brand import Brand
 from branding.colour import BLACK, WHITE, Colour
 from branding.palette import Palette
 from certs.apple import AppleIdentity
-from passes.loyalty.face import (
-    Design,
-    MemberFacts,
-    MerchantFacts,
-    PassFace,
-    ProgramFacts,
-    compute_face,
-)
+from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.facts import Design, MemberFacts, MerchantFacts, ProgramFacts
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.wallets.apple import PassFacts, build
 
