@@ -117,7 +117,7 @@ def _add(session: Session, at: Presented, line: Transaction) -> Stamping:
     if not moved and progress(rules, at.stamps).shown == progress(rules, line.balance_after).shown:
         told = Told(0, 0)  # a card that looks the same is not pushed
         return Stamping(at, line.balance_after, line, rewards, told)
-    notifies = card.google_saved and may_notify(session, card.id, now)
+    notifies = card.google_saved and card.id in may_notify(session, [card.id], now)
     told = announce_locked(session, card, AT_THE_TILL, now)
     return Stamping(at, line.balance_after, line, rewards, told, notifies)
 

@@ -4,25 +4,52 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, literal, select, update
+from sqlalchemy import bindparam, exists, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from passes.services.changes import begin_fan_out
 from passes.services.google_sync import (
     CLASS,
-    DAY,
     FAILED,
     GOOGLE,
-    NOTICES_PER_DAY,
     OBJECT,
     SYNCED,
     depends_on_class,
+    may_notify,
     want_class,
 )
 from passes.store import outbox
 from passes.store.tables import Delivery, GoogleNotice, Pass, Program
 
 _SOON = timedelta(seconds=1)
+
+# Asked for every batch of objects: built once, because building them costs more than asking.
+_AMONG = Pass.id.in_(bindparam("pass_ids", expanding=True))
+_LOCK = select(Pass.id).where(_AMONG).order_by(Pass.id).with_for_update()
+_SHOWN = select(Pass.id, Pass.google_balance).where(
+    _AMONG, Pass.google_saved, Pass.google_balance.is_not(None)
+)
+_EARLY = (
+    select(Pass.id, Pass.program_id, Delivery.due_at)
+    .join(Program, Program.id == Pass.program_id)
+    .outerjoin(
+        Delivery,
+        (Delivery.courier == GOOGLE)
+        & (Delivery.target == literal(CLASS) + Program.id)
+        & (Delivery.state == outbox.WAITING),
+    )
+    .where(_AMONG, Pass.google_version.is_(None), Program.google_sync.not_in((SYNCED, FAILED)))
+)
+_TAKEN = (
+    update(Pass)
+    .where(Pass.id == bindparam("taken"))
+    .values(
+        google_sync=SYNCED,
+        google_error=None,
+        google_version=bindparam("shows"),
+        google_balance=bindparam("balance"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +67,9 @@ def news(session: Session, balances: Mapping[str, str], now: datetime) -> set[st
 
     The balance is another one than Google shows now, and the day's quota is open.
     """
-    sent = (
-        select(func.count())
-        .where(GoogleNotice.pass_id == Pass.id, GoogleNotice.sent_at > now - DAY)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(Pass.id, Pass.google_balance).where(
-            Pass.id.in_(balances),
-            Pass.google_saved,
-            Pass.google_balance.is_not(None),
-            sent < NOTICES_PER_DAY,
-        )
-    )
-    return {row.id for row in rows if row.google_balance != balances[row.id]}
+    rows = session.execute(_SHOWN, {"pass_ids": list(balances)})
+    changed = [row.id for row in rows if row.google_balance != balances[row.id]]
+    return may_notify(session, changed, now) if changed else set()
 
 
 def wait_for_class(
@@ -64,21 +80,7 @@ def wait_for_class(
     A class that was never tried is put on its way. One that Google refused may be there in an older
     form, and what was once at Google stays there: such objects wait for nothing.
     """
-    rows = session.execute(
-        select(Pass.id, Pass.program_id, Delivery.due_at)
-        .join(Program, Program.id == Pass.program_id)
-        .outerjoin(
-            Delivery,
-            (Delivery.courier == GOOGLE)
-            & (Delivery.target == literal(CLASS) + Program.id)
-            & (Delivery.state == outbox.WAITING),
-        )
-        .where(
-            Pass.id.in_(pass_ids),
-            Pass.google_version.is_(None),
-            Program.google_sync.not_in((SYNCED, FAILED)),
-        )
-    ).all()
+    rows = session.execute(_EARLY, {"pass_ids": list(pass_ids)}).all()
     for program_id in sorted({row.program_id for row in rows if row.due_at is None}):
         want_class(session, program_id, now)
     return {row.id: max(row.due_at or now, now) + _SOON for row in rows}
@@ -86,28 +88,16 @@ def wait_for_class(
 
 def lock_passes(session: Session, pass_ids: Collection[str]) -> None:
     """Before several are booked: in the order in which changes take them."""
-    mine = select(Pass.id).where(Pass.id.in_(pass_ids))
-    session.execute(mine.order_by(Pass.id).with_for_update()).all()
+    session.execute(_LOCK, {"pass_ids": list(pass_ids)}).all()
 
 
 def book_objects(session: Session, taken: Collection[Taken], now: datetime) -> None:
     """Google has these versions of the objects; the caller has locked their passes."""
-    session.execute(
-        update(Pass),
-        [
-            {
-                "id": one.pass_id,
-                "google_sync": SYNCED,
-                "google_error": None,
-                "google_version": one.version,
-                "google_balance": one.balance,
-            }
-            for one in taken
-        ],
-    )
-    session.add_all(
-        GoogleNotice(pass_id=one.pass_id, sent_at=now) for one in taken if one.is_notified
-    )
+    shown = [{"taken": one.pass_id, "shows": one.version, "balance": one.balance} for one in taken]
+    session.connection().execute(_TAKEN, shown)
+    notices = [{"pass_id": one.pass_id, "sent_at": now} for one in taken if one.is_notified]
+    if notices:
+        session.connection().execute(insert(GoogleNotice), notices)
 
 
 def book_class(session: Session, program_id: str, now: datetime) -> None:

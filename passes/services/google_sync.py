@@ -25,12 +25,17 @@ DAY = timedelta(hours=24)
 _OUTDATED = -1  # a version before the first
 _IN_VAIN = 3  # tries; an object waits for its class once or twice as a matter of course
 
+# Asked at every stamp: built once, because building them costs more than asking.
+_AMONG = Pass.id.in_(bindparam("pass_ids", expanding=True))
 _TELL_HOLDERS = outbox.enqueuing(
-    GOOGLE,
-    select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(
-        Pass.id.in_(bindparam("pass_ids", expanding=True)), Pass.google_saved
-    ),
+    GOOGLE, select(literal(OBJECT) + Pass.id, literal(GOOGLE)).where(_AMONG, Pass.google_saved)
 )
+_NOTICES = (
+    select(func.count())
+    .where(GoogleNotice.pass_id == Pass.id, GoogleNotice.sent_at > bindparam("yesterday"))
+    .scalar_subquery()
+)
+_MAY_NOTIFY = select(Pass.id).where(_AMONG, _NOTICES < NOTICES_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +203,10 @@ def forget_words(session: Session, pass_id: str) -> None:
     )
 
 
-def may_notify(session: Session, pass_id: str, now: datetime) -> bool:
-    """Whether Google would still show a change of this pass on the lock screen today."""
-    sent = session.scalar(
-        select(func.count()).where(
-            GoogleNotice.pass_id == pass_id, GoogleNotice.sent_at > now - DAY
-        )
-    )
-    return (sent or 0) < NOTICES_PER_DAY
+def may_notify(session: Session, pass_ids: Collection[str], now: datetime) -> set[str]:
+    """Of these passes, those of which Google would show one more change on the lock screen now."""
+    names = {"pass_ids": list(pass_ids), "yesterday": now - DAY}
+    return set(session.scalars(_MAY_NOTIFY, names))
 
 
 def programs_at_google(session: Session) -> Sequence[str]:
