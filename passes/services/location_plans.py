@@ -21,10 +21,19 @@ from passes.store.tables import Location
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a file would do: the shops it changes (None: a new one) and how they would be."""
+class Change:
+    """A shop, None for a new one, and how a row would have it."""
 
-    changes: Sequence[tuple[Location | None, LocationDraft]]
+    row: Row
+    present: Location | None
+    draft: LocationDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a file would do; shops that it leaves as they are take no change."""
+
+    changes: Sequence[Change]
     created: int
     updated: int
     unchanged: int
@@ -44,19 +53,18 @@ def plan_changes(session: Session, merchant_id: str, rows: Sequence[Row]) -> Pla
         *_ambiguous(rows, shops),
         *_too_many(shops, present),
     ]
-    drafts: list[LocationDraft] = []
+    wanted: list[Change] = []
     for row, shop in zip(rows, present, strict=True):
         try:
-            drafts.append(_merged(shop, row, locale))
+            wanted.append(Change(row, shop, _merged(shop, row, locale)))
         except ValidationError as error:
             faults += _invalid(row, error, locale)
-    faults = faults or list(_doubtful(rows, present, drafts, shops))
+    faults = faults or list(_doubtful(wanted, shops))
     if faults:
         raise Invalid(faults)
-    both = zip(present, drafts, strict=True)
-    changes = [(shop, draft) for shop, draft in both if shop is None or _differs(shop, draft)]
+    changes = [one for one in wanted if one.present is None or _differs(one.present, one.draft)]
     created = present.count(None)
-    return Plan(changes, created, len(changes) - created, len(drafts) - len(changes))
+    return Plan(changes, created, len(changes) - created, len(wanted) - len(changes))
 
 
 def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> None:
@@ -64,10 +72,10 @@ def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> 
 
     They are listed in the order of the file.
     """
-    for number, (present, draft) in enumerate(plan.changes):
+    for number, change in enumerate(plan.changes):
         created_at = now + timedelta(microseconds=number)
-        shop = present or Location(merchant_id=merchant_id, created_at=created_at)
-        fill(shop, draft)
+        shop = change.present or Location(merchant_id=merchant_id, created_at=created_at)
+        fill(shop, change.draft)
         session.add(shop)
     session.flush()
 
@@ -152,19 +160,14 @@ def _column(row: Row, place: Sequence[int | str], locale: str) -> str:
     return OWN_TEXT if wanted == f"{OWN_TEXT}_{locale}" and OWN_TEXT in row.texts else wanted
 
 
-def _doubtful(
-    rows: Sequence[Row],
-    present: Sequence[Location | None],
-    drafts: Sequence[LocationDraft],
-    shops: Sequence[Location],
-) -> Iterator[FieldFault]:
+def _doubtful(wanted: Sequence[Change], shops: Sequence[Location]) -> Iterator[FieldFault]:
     """What stands at an unlikely place, seen from all the other shops of file and merchant."""
-    replaced = {shop.id for shop in present if shop}
+    replaced = {one.present.id for one in wanted if one.present}
     standing = [point_of(shop) for shop in shops if shop.active and shop.id not in replaced]
-    chain = Neighbours([*standing, *map(point_of, drafts)])
-    for row, shop, draft in zip(rows, present, drafts, strict=True):
-        point = point_of(draft)
-        if shop and point_of(shop) == point:
+    chain = Neighbours([*standing, *(point_of(one.draft) for one in wanted)])
+    for one in wanted:
+        point = point_of(one.draft)
+        if one.present and point_of(one.present) == point:
             continue
-        for fault in doubts(point, chain, confirmed=draft.confirm_coordinates):
-            yield row.fault(fault.pointer.strip("/"), fault.code, fault.detail)
+        for fault in doubts(point, chain, confirmed=one.draft.confirm_coordinates):
+            yield one.row.fault(fault.pointer.strip("/"), fault.code, fault.detail)
