@@ -108,7 +108,7 @@ class Chart:
         """
         if len(self.shops) <= MAX_PLACES:
             return tuple(sorted(shop_id for shop_id, _ in self.shops))
-        centres = anchors or ([home or self.shops[0]])
+        centres = anchors or [home or self.shops[0]]
         in_turn = chain.from_iterable(zip(*map(self.nearest, centres), strict=True))
         return tuple(sorted(islice(dict.fromkeys(in_turn), MAX_PLACES)))
 

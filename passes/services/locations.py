@@ -134,7 +134,7 @@ def require_likely(draft: LocationDraft, others: Iterable[Point]) -> None:
 
 
 def doubts(point: Point, chain: Neighbours, *, confirmed: bool) -> list[FieldFault]:
-    """Why a shop can hardly stand there; `chain` are all shops of its merchant, and itself.
+    """Why a shop can hardly stand there; `chain` is where its merchant's are, its own place included.
 
     Nobody can confirm a shop where there is only sea.
     """
