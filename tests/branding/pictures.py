@@ -9,6 +9,7 @@ from branding.brand import Art, Brand
 from branding.colour import Colour
 from branding.piece import Piece
 
+RED = (200, 30, 40)
 GREEN = Brand(
     name="Green Bean",
     background=Colour(31, 58, 46),
@@ -17,10 +18,21 @@ GREEN = Brand(
 )
 
 
-def art(image: Image.Image) -> Art:
+def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return Art.of(buffer.getvalue())
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def art(image: Image.Image) -> Art:
+    return Art.of(encoded(image))
+
+
+def two_halves(mode: str = "RGB", size: tuple[int, int] = (600, 400)) -> Image.Image:
+    """RED above, blue below: orientation and colours can be told."""
+    image = Image.new("RGB", size, (30, 40, 200))
+    image.paste(RED, (0, 0, size[0], size[1] // 2))
+    return image.convert(mode)
 
 
 def bean() -> Art:

@@ -1,6 +1,5 @@
 import contextlib
 import hashlib
-import io
 import struct
 import subprocess
 import sys
@@ -15,21 +14,7 @@ from PIL import Image
 
 from branding.errors import ImageRejected
 from branding.intake import MAX_BYTES, accept
-
-RED = (200, 30, 40)
-
-
-def _picture(mode: str = "RGB", size: tuple[int, int] = (600, 400)) -> Image.Image:
-    """Red above, blue below: orientation and colours can be told."""
-    picture = Image.new("RGB", size, (30, 40, 200))
-    picture.paste(RED, (0, 0, size[0], size[1] // 2))
-    return picture.convert(mode)
-
-
-def _bytes(picture: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, file_format, **options)
-    return out.getvalue()
+from tests.branding.pictures import RED, encoded, two_halves
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -63,7 +48,7 @@ def _near(colour: object, wanted: tuple[int, ...], by: int = 6) -> bool:
     ("file_format", "source"), [("PNG", "png"), ("JPEG", "jpeg"), ("WEBP", "webp"), ("GIF", "gif")]
 )
 def test_each_format_is_told_by_its_bytes_and_becomes_a_png(file_format: str, source: str) -> None:
-    picture = accept(_bytes(_picture(), file_format))
+    picture = accept(encoded(two_halves(), file_format))
     assert (picture.width, picture.height, picture.source_format) == (600, 400, source)
     assert picture.warnings == ()
     assert picture.sha256 == hashlib.sha256(picture.png).hexdigest()
@@ -73,17 +58,17 @@ def test_each_format_is_told_by_its_bytes_and_becomes_a_png(file_format: str, so
 
 
 def test_the_same_bytes_give_the_same_picture() -> None:
-    data = _bytes(_picture(), "JPEG")
+    data = encoded(two_halves(), "JPEG")
     assert accept(data) == accept(data)
 
 
 def test_a_wholly_transparent_picture_is_refused() -> None:
-    assert _reason(_bytes(Image.new("RGBA", (600, 400), (255, 0, 0, 3)))) == "transparent"
+    assert _reason(encoded(Image.new("RGBA", (600, 400), (255, 0, 0, 3)))) == "transparent"
 
 
 def test_a_small_picture_is_accepted_and_told() -> None:
-    assert accept(_bytes(_picture(size=(120, 40)))).warnings == ("low_resolution",)
-    assert accept(_bytes(_picture(size=(1, 1)))).width == 1
+    assert accept(encoded(two_halves(size=(120, 40)))).warnings == ("low_resolution",)
+    assert accept(encoded(two_halves(size=(1, 1)))).width == 1
 
 
 @pytest.mark.parametrize(
@@ -93,10 +78,10 @@ def test_a_small_picture_is_accepted_and_told() -> None:
         (b"\x89PNG\r\n\x1a\n", "damaged"),
         (b"hello", "unsupported_format"),
         (b"%PDF-1.7 ", "unsupported_format"),
-        (_bytes(_picture(), "BMP"), "unsupported_format"),
-        (_bytes(_picture(), "TIFF"), "unsupported_format"),
-        (b"\x89PNG\r\n\x1a\n" + _bytes(_picture(), "JPEG"), "damaged"),
-        (b"\xff\xd8\xff" + _bytes(_picture()), "damaged"),
+        (encoded(two_halves(), "BMP"), "unsupported_format"),
+        (encoded(two_halves(), "TIFF"), "unsupported_format"),
+        (b"\x89PNG\r\n\x1a\n" + encoded(two_halves(), "JPEG"), "damaged"),
+        (b"\xff\xd8\xff" + encoded(two_halves()), "damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(MAX_BYTES), "too_large_bytes"),
         (_png(30_000, 30_000, rows=1), "too_many_pixels"),
         (_png(10_000, 5_000, rows=1), "too_many_pixels"),
@@ -110,7 +95,7 @@ def test_what_is_no_usable_picture_is_refused(data: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_a_file_cut_short_is_refused(file_format: str) -> None:
-    data = _bytes(Image.effect_noise((600, 400), 90), file_format)
+    data = encoded(Image.effect_noise((600, 400), 90), file_format)
     assert _reason(data[: len(data) // 2]) == "damaged"
 
 
@@ -131,7 +116,7 @@ def _largest_webp() -> bytes:
     """25 megapixels of the kind that costs most: lossy colours with soft transparency."""
     scene = Image.effect_noise((250, 250), 90).resize((5000, 5000)).convert("RGBA")
     scene.putalpha(Image.radial_gradient("L").resize(scene.size))
-    return _bytes(scene, "WEBP", quality=5, method=0)
+    return encoded(scene, "WEBP", quality=5, method=0)
 
 
 @pytest.mark.parametrize("draw", [lambda: _png(5000, 5000), _largest_webp], ids=["png", "webp"])
@@ -153,7 +138,7 @@ def test_the_largest_picture_stays_within_five_seconds_and_300_megabytes(
 
 
 @given(
-    st.sampled_from([_bytes(_picture(size=(8, 8)), name) for name in ("PNG", "JPEG", "GIF")]),
+    st.sampled_from([encoded(two_halves(size=(8, 8)), name) for name in ("PNG", "JPEG", "GIF")]),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
     st.binary(max_size=8),
 )

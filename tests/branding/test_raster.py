@@ -4,22 +4,9 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from branding import raster
+from tests.branding.pictures import RED, encoded, two_halves
 
-RED = (200, 30, 40)
 BAND = (0, 0, 600, 200)  # the upper half of the test picture
-
-
-def _picture(mode: str = "RGB", size: tuple[int, int] = (600, 400)) -> Image.Image:
-    """Red above, blue below: orientation and colours can be told."""
-    picture = Image.new("RGB", size, (30, 40, 200))
-    picture.paste(RED, (0, 0, size[0], size[1] // 2))
-    return picture.convert(mode)
-
-
-def _bytes(picture: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, file_format, **options)
-    return out.getvalue()
 
 
 def _near(colour: object, wanted: tuple[int, ...], by: int = 6) -> bool:
@@ -38,7 +25,7 @@ def test_metadata_stays_outside() -> None:
     exif = Image.Exif()
     exif[0x010E] = "a place that must not be published"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    data = _bytes(_picture(), pnginfo=notes, exif=exif, dpi=(300, 300), icc_profile=profile)
+    data = encoded(two_halves(), pnginfo=notes, exif=exif, dpi=(300, 300), icc_profile=profile)
     png, _ = raster.decode(data)
     assert b"must not be published" in data
     assert (png[12:16], png[37:41]) == (b"IHDR", b"IDAT")
@@ -49,7 +36,7 @@ def test_metadata_stays_outside() -> None:
 def test_a_photo_taken_on_its_side_is_turned_upright(file_format: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera lay on its side: show turned by 90° clockwise
-    picture, _ = _clean(_bytes(_picture(), file_format, exif=exif))
+    picture, _ = _clean(encoded(two_halves(), file_format, exif=exif))
     assert picture.size == (400, 600)
     assert _near(picture.getpixel((395, 300)), RED)
 
@@ -64,20 +51,20 @@ def test_every_way_to_store_a_pixel_is_understood(mode: str) -> None:
         stored = Image.new("L", (600, 400), 0)
         stored.paste(255, BAND)
         stored, dark = stored.convert(mode), (0, 0, 0)
-    opened, _ = _clean(_bytes(stored))
+    opened, _ = _clean(encoded(stored))
     assert opened.mode == "RGB"
     assert _near(opened.getpixel((5, 5)), (255, 255, 255), by=1)
     assert _near(opened.getpixel((5, 395)), dark, by=1)
 
 
 def test_print_colours_are_not_shown_inverted() -> None:
-    picture, _ = _clean(_bytes(_picture("CMYK"), "JPEG"))  # Pillow writes Adobe's inverted CMYK
+    picture, _ = _clean(encoded(two_halves("CMYK"), "JPEG"))  # Pillow writes Adobe's inverted CMYK
     assert _near(picture.getpixel((5, 5)), RED)
 
 
 def test_colours_go_through_the_embedded_profile() -> None:
     swapped = _swapped_srgb()
-    picture, notes = _clean(_bytes(Image.new("RGB", (600, 400), RED), icc_profile=swapped))
+    picture, notes = _clean(encoded(Image.new("RGB", (600, 400), RED), icc_profile=swapped))
     assert notes == []
     assert _near(picture.getpixel((5, 5)), (RED[1], RED[0], RED[2]), by=8)
 
@@ -90,14 +77,14 @@ def _swapped_srgb() -> bytes:
 
 @pytest.mark.parametrize("profile", [b"", b"no profile", _swapped_srgb()[:200]])
 def test_a_broken_profile_is_ignored_and_told(profile: bytes) -> None:
-    picture, notes = _clean(_bytes(_picture(), "JPEG", icc_profile=profile))
+    picture, notes = _clean(encoded(two_halves(), "JPEG", icc_profile=profile))
     assert _near(picture.getpixel((5, 5)), RED)
     assert notes == (["colour_profile_ignored"] if profile else [])
 
 
 def test_a_screen_profile_in_a_print_picture_is_ignored_and_told() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    _, notes = _clean(_bytes(_picture("CMYK"), "JPEG", icc_profile=srgb))
+    _, notes = _clean(encoded(two_halves("CMYK"), "JPEG", icc_profile=srgb))
     assert notes == ["colour_profile_ignored"]
 
 
@@ -105,7 +92,7 @@ def test_transparent_borders_are_trimmed() -> None:
     canvas = Image.new("RGBA", (900, 900), (0, 0, 0, 0))
     canvas.paste((*RED, 255), (100, 200, 700, 500))
     canvas.putpixel((0, 0), (0, 0, 0, 4))  # dust
-    picture, notes = _clean(_bytes(canvas))
+    picture, notes = _clean(encoded(canvas))
     assert (picture.size, notes) == ((600, 300), ["trimmed"])
     assert picture.mode == "RGB"  # nothing transparent is left
 
@@ -114,7 +101,7 @@ def test_transparent_borders_are_trimmed() -> None:
 def test_transparency_inside_is_kept(file_format: str) -> None:
     canvas = Image.new("RGBA", (600, 400), (*RED, 255))
     canvas.paste((0, 0, 0, 0), (200, 100, 400, 300))
-    opened, _ = _clean(_bytes(canvas, file_format))
+    opened, _ = _clean(encoded(canvas, file_format))
     assert opened.mode == "RGBA"
     assert opened.getchannel("A").getpixel((300, 200)) == 0
     assert opened.getchannel("A").getpixel((5, 5)) == 255
@@ -122,7 +109,7 @@ def test_transparency_inside_is_kept(file_format: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
 def test_a_large_picture_is_scaled_down(file_format: str) -> None:
-    picture, _ = _clean(_bytes(_picture(size=(4000, 1000)), file_format))
+    picture, _ = _clean(encoded(two_halves(size=(4000, 1000)), file_format))
     assert picture.size == (1440, 360)
 
 
@@ -130,7 +117,7 @@ def test_scaling_does_not_draw_the_colour_of_transparent_pixels_in() -> None:
     canvas = Image.new("RGBA", (2880, 512), (0, 255, 0, 0))
     canvas.paste((*RED, 255), (0, 0, 2880, 301))
     canvas.paste((*RED, 255), (0, 511, 2880, 512))
-    opened, _ = _clean(_bytes(canvas))
+    opened, _ = _clean(encoded(canvas))
     edge = opened.getpixel((1000, 150))
     assert isinstance(edge, tuple)
     assert 0 < edge[3] < 255
@@ -141,7 +128,7 @@ def test_scaling_does_not_draw_the_colour_of_transparent_pixels_in() -> None:
 def test_of_an_animation_the_first_frame_is_taken(file_format: str) -> None:
     frames = [Image.new("RGB", (600, 400), (0, 0, n * 80)) for n in range(3)]
     first = Image.new("RGB", (600, 400), RED)
-    data = _bytes(first, file_format, save_all=True, append_images=frames)
+    data = encoded(first, file_format, save_all=True, append_images=frames)
     picture, notes = _clean(data)
     assert notes == ["animated_first_frame_used"]
     assert _near(picture.getpixel((5, 5)), RED)
