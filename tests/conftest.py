@@ -26,7 +26,7 @@ from certs import development
 from certs.apple import Keyring, load_identities
 from certs.authority import Authority, load_authority
 from certs.google import GoogleIdentity, load_google_identity
-from passes.services import counter, google_sync
+from passes.services import counter, google_sync, phones
 from passes.services.api_keys import mint_key
 from passes.services.relocation_steps import Batch
 from passes.services.till import present
@@ -34,7 +34,7 @@ from passes.settings import Settings
 from passes.store import schema
 from passes.store.database import Database
 from passes.store.ids import digest
-from passes.store.tables import Delivery, Member, Program
+from passes.store.tables import Delivery, Member, Pass, Program
 from passes.web.application import create_app
 from passes.web.parts import Parts
 from webhooks import apple_devices
@@ -148,6 +148,15 @@ class Service:
         answer = door.post(f"/programs/{program['id']}/members", fields)
         assert answer.status_code == 201, answer.text
         return dict(answer.json)
+
+    def carry(self, member: dict[str, Any], phone: str, token: str) -> None:
+        """The member's card is on this phone, which wants to hear of it under this push token."""
+        with self.parts.database.writing() as session:
+            card = session.get_one(Pass, member["pass"]["id"])
+            found = phones.find_pass(session, card.pass_type_identifier, card.serial_number)
+            assert found
+            now = self.parts.now()
+            phones.register(session, found, phone, card.pass_type_identifier, token, now)
 
     def relocate(self) -> list[Batch]:
         """As the worker does, until every change of shops has reached the passes."""
@@ -355,6 +364,17 @@ def serve(parts: Parts) -> Service:
 def door(service: Service) -> Door:
     """A merchant's door with all scopes."""
     return service.merchant()
+
+
+def on_sqlite(
+    template: Path,
+    folder: Path,
+    identities: development.DevelopmentFiles,
+    google_account: Path,
+) -> Service:
+    """A service on a copy of the template that outlives a test; the other merchant is in it."""
+    path = shutil.copy(template, folder / "passmint.db")
+    return serve(assemble(Database(f"sqlite:///{path}"), Clock(), identities, google_account))
 
 
 @contextmanager

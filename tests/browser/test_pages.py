@@ -1,6 +1,5 @@
 """The pages in a real browser: joining without script, layout, direction, contrast, focus."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from werkzeug.serving import make_server
 
 from certs.development import DevelopmentFiles
-from passes.store.database import Database
-from passes.web.application import create_app
 from tests.browser.chromium import CHROMIUM, OUTSIDE, PALE_TEXTS, submit
-from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Clock, Door, Service, assemble
+from tests.conftest import PUBLIC_URL, Service, on_sqlite
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 ENROLMENT = {
@@ -36,11 +33,9 @@ def service(
     identities: DevelopmentFiles,
     google_account: Path,
 ) -> Service:
-    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("browser") / "passmint.db")
-    parts = assemble(Database(f"sqlite:///{path}"), Clock(), identities, google_account)
-    app = create_app(parts)
-    client = app.test_client()
-    return Service(app, parts, client, Door(client, OPERATOR_KEY))
+    return on_sqlite(
+        sqlite_template, tmp_path_factory.mktemp("browser"), identities, google_account
+    )
 
 
 @pytest.fixture(scope="module")

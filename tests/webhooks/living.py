@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
-from passes.services import counter, phones
+from passes.services import counter
 from passes.services.till import present
 from passes.store import outbox
 from passes.store.database import Database
@@ -72,11 +72,7 @@ class Shop:
         return member
 
     def register(self, member: dict[str, Any], token: str, phone: str | None = None) -> None:
-        with self.database.writing() as session:
-            found = phones.find_pass(session, self.pass_type, member["pass"]["serial_number"])
-            assert found
-            name = phone or f"phone-{token}"
-            phones.register(session, found, name, self.pass_type, token, self.clock())
+        self.service.carry(member, phone or f"phone-{token}", token)
 
     def stamp(self, *members: dict[str, Any], stamps: int = 1) -> None:
         for member in members:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from passes.services import phones
 from passes.store import claims
 from passes.store.tables import Pass
 from tests.processes import until
@@ -200,13 +199,7 @@ def test_a_storm_of_429_lets_the_whole_queue_rest_longer_and_longer(world: World
 def test_phones_with_apple_wallet_are_told_while_google_keeps_silent(world: World) -> None:
     member = world.saved()
     parts = world.service.parts
-    with parts.database.writing() as session:
-        found = phones.find_pass(
-            session, world.program["pass_type_identifier"], member["pass"]["serial_number"]
-        )
-        assert found
-        pass_type = world.program["pass_type_identifier"]
-        phones.register(session, found, "iPhone", pass_type, "aa", world.clock())
+    world.service.carry(member, "iPhone", token="aa")
     world.google.script.add(Rule(answer="hold", method="PATCH", next=1))
     world.stamp(member)
     google = Thread(target=world.rounds.step)

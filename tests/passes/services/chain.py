@@ -9,7 +9,6 @@ from uuid import uuid4
 from sqlalchemy import delete, select
 
 from passes.loyalty.places import Point, Visit, anchors_of, distance_m
-from passes.services import phones
 from passes.services.placing import read_places
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Pass, PlaceSet, Program, Transaction
@@ -77,11 +76,8 @@ class Chain:
     def member(self, **fields: Any) -> dict[str, Any]:
         """A new member with a phone."""
         member = self.service.member(self.door, self.program, **fields)
-        with self.database.writing() as session:
-            pass_type = self.program["pass_type_identifier"]
-            found = phones.find_pass(session, pass_type, member["pass"]["serial_number"])
-            assert found
-            phones.register(session, found, found.id, pass_type, found.id, self.clock())
+        card = member["pass"]["id"]
+        self.service.carry(member, phone=card, token=card)
         return member
 
     def stamp(self, member: dict[str, Any], number: int, **fields: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from passes.services import google_sync, phones
+from passes.services import google_sync
 from passes.store import outbox
 from passes.store.tables import Delivery
 from tests.conftest import Door, Service
@@ -18,13 +18,9 @@ def wait_for_all(service: Service, door: Door) -> tuple[Document, Document]:
     """A program whose class, whose card's object and whose card's phone are to be told."""
     program = service.program(door, logo=False, introduced=True)
     member = service.member(door, program)
-    pass_type, card = program["pass_type_identifier"], member["pass"]
-    now = service.parts.now()
+    service.carry(member, f"phone of {member['id']}", "ab12")
     with service.parts.database.writing() as session:
-        found = phones.find_pass(session, pass_type, card["serial_number"])
-        assert found
-        phones.register(session, found, f"phone of {card['id']}", pass_type, "ab12", now)
-        google_sync.want_object(session, card["id"], now)
+        google_sync.want_object(session, member["pass"]["id"], service.parts.now())
     service.stamp(member, 1)
     return program, member
 

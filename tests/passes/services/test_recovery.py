@@ -36,11 +36,7 @@ def test_after_a_restored_backup_every_phone_is_brought_to_what_it_says(
     program = service.program(door, logo=False)
     first, second = (service.member(door, program) for _ in range(2))
     for member in (first, second):
-        with database.writing() as session:
-            pass_type, serial = program["pass_type_identifier"], member["pass"]["serial_number"]
-            found = phones.find_pass(session, pass_type, serial)
-            assert found
-            phones.register(session, found, PHONE, pass_type, "ab12", now())
+        service.carry(member, PHONE, "ab12")
     service.stamp(first, 6)
     seen = news(service, program, "0")
     assert seen

@@ -1,15 +1,12 @@
 """Services and tills for tests that only add to them: programs take time to draw."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from certs.development import DevelopmentFiles
-from passes.store.database import Database
-from passes.web.application import create_app
-from tests.conftest import OPERATOR_KEY, Clock, Door, Service, assemble
+from tests.conftest import Service, on_sqlite
 from tests.passes.web.till import Till, open_till
 
 
@@ -20,12 +17,9 @@ def standing(
     identities: DevelopmentFiles,
     google_account: Path,
 ) -> Service:
-    """A service on SQLite that outlives a test, with another merchant's program in it as noise."""
-    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("standing") / "passmint.db")
-    parts = assemble(Database(f"sqlite:///{path}"), Clock(), identities, google_account)
-    app = create_app(parts)
-    client = app.test_client()
-    return Service(app, parts, client, Door(client, OPERATOR_KEY))
+    return on_sqlite(
+        sqlite_template, tmp_path_factory.mktemp("standing"), identities, google_account
+    )
 
 
 @pytest.fixture(scope="module")
