@@ -134,7 +134,7 @@ def require_likely(draft: LocationDraft, others: Iterable[Point]) -> None:
 
 
 def doubts(point: Point, chain: Neighbours, *, confirmed: bool) -> list[FieldFault]:
-    """Why a shop can hardly stand there; `chain` is where its merchant's are, its own place included.
+    """Why a shop can hardly stand there, seen from the `chain` that it belongs to.
 
     Nobody can confirm a shop where there is only sea.
     """
