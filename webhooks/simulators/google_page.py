@@ -35,9 +35,9 @@ from webhooks.simulators.page_forms import (
     given,
     phone_reply,
     png_reply,
+    stamped,
     switched_on,
 )
-from webhooks.simulators.service_api import ServiceError
 from webhooks.simulators.shops import Shop
 from webhooks.simulators.till import Till
 
@@ -133,10 +133,7 @@ def stamp(phone_id: str) -> ResponseReturnValue:
     code = face_of(card.document, phone.class_of(card).document).code
     if room.till is None or code is None:
         abort(HTTPStatus.NOT_FOUND, "There is no till (--api-key-file), or no code on the card.")
-    try:
-        said, status = room.till.stamp(code.message, phone.position), HTTPStatus.OK
-    except ServiceError as error:
-        said, status = str(error), HTTPStatus.BAD_GATEWAY
+    said, status = stamped(room.till, code.message, phone.position)
     phone.say("till", said)
     return _reply(phone, status, said=said)
 

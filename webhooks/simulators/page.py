@@ -47,10 +47,10 @@ from webhooks.simulators.page_forms import (
     given,
     phone_reply,
     png_reply,
+    stamped,
     switched_on,
 )
 from webhooks.simulators.picture import card_picture
-from webhooks.simulators.service_api import ServiceError
 from webhooks.simulators.shops import Shop
 from webhooks.simulators.till import Till
 from webhooks.simulators.views import phone_json
@@ -211,11 +211,8 @@ def stamp(phone_id: str) -> ResponseReturnValue:
     phone, till = _phone(phone_id), _desk().till
     if till is None:
         abort(HTTPStatus.NOT_FOUND, "There is no till: start with --api-key-file.")
-    try:
-        code = _card(phone, given("serial")).package.code
-        said, status = till.stamp(code, phone.wallet.position), HTTPStatus.OK
-    except ServiceError as error:
-        said, status = str(error), HTTPStatus.BAD_GATEWAY
+    code = _card(phone, given("serial")).package.code
+    said, status = stamped(till, code, phone.wallet.position)
     phone.wallet.say("till", said)
     return _reply(phone, status, said=said)
 

@@ -6,7 +6,9 @@ from http import HTTPStatus
 from flask import Response, abort, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
+from webhooks.simulators.service_api import ServiceError
 from webhooks.simulators.shops import Shop
+from webhooks.simulators.till import Till
 from webhooks.simulators.whereabouts import Position, Watched, position_of
 
 
@@ -42,6 +44,14 @@ def destination(places: Sequence[Watched], shops: Sequence[Shop]) -> Position | 
         words = "There is no such place: name one by place, by shop, or by latitude and longitude."
         abort(HTTPStatus.UNPROCESSABLE_ENTITY, words)
     return found
+
+
+def stamped(till: Till, code: str, position: Position | None) -> tuple[str, HTTPStatus]:
+    """What the till says when the card with this code is stamped there."""
+    try:
+        return till.stamp(code, position), HTTPStatus.OK
+    except ServiceError as error:
+        return str(error), HTTPStatus.BAD_GATEWAY
 
 
 def _number(key: str) -> float | None:
