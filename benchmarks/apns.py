@@ -3,10 +3,8 @@
 Run: python -m benchmarks.apns
 """
 
-import json
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
+from benchmarks.elsewhere import contestant, telling_its_port
 from benchmarks.rounds import Contestant, Pace, Row, Stint, race, report
 from certs import development, issuing
 from certs.apple import AppleIdentity, load_identities
@@ -38,10 +37,11 @@ def measure(rounds: int = 9, seconds: float = 0.7) -> dict[str, Pace]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         identity = _prepare(folder, now)
+        topic = identity.pass_type_identifier
         with (
-            _sink(folder) as port,
+            telling_its_port("node", _SINK, folder) as port,
             _courier(folder, identity, port) as courier,
-            _node(folder, identity, port) as node,
+            contestant("node", _NODE, folder, port, topic, MAX_IN_FLIGHT) as node,
         ):
             return race({OURS: courier, NODE: node}, rounds, seconds)
 
@@ -75,13 +75,6 @@ def _write_server_identity(folder: Path, now: datetime) -> None:
 
 
 @contextmanager
-def _sink(folder: Path) -> Iterator[int]:
-    with _talking_to("node", _SINK, folder) as process:
-        assert process.stdout
-        yield int(process.stdout.readline())
-
-
-@contextmanager
 def _courier(folder: Path, identity: AppleIdentity, port: int) -> Iterator[Contestant]:
     courier = Apns(
         f"https://127.0.0.1:{port}",
@@ -103,36 +96,6 @@ def _courier(folder: Path, identity: AppleIdentity, port: int) -> Iterator[Conte
 
     yield work
     courier.close()
-
-
-@contextmanager
-def _node(folder: Path, identity: AppleIdentity, port: int) -> Iterator[Contestant]:
-    command = ("node", _NODE, folder, port, identity.pass_type_identifier, MAX_IN_FLIGHT)
-    with _talking_to(*command) as process:
-        assert process.stdin
-        assert process.stdout
-        stdin, stdout = process.stdin, process.stdout
-
-        def work(seconds: float) -> Stint:
-            stdin.write(f"{seconds}\n")
-            stdin.flush()
-            return Stint(**json.loads(stdout.readline()))
-
-        yield work
-
-
-@contextmanager
-def _talking_to(*command: object) -> Iterator["subprocess.Popen[str]"]:
-    """A process that ends with its standard input."""
-    words = [str(word) for word in command]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        try:
-            yield process
-        finally:
-            process.stdin.close()
 
 
 def rows(paces: dict[str, Pace]) -> list[Row]:

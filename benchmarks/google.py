@@ -4,7 +4,6 @@ Run: python -m benchmarks.google
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import requests
 
+from benchmarks.elsewhere import telling_its_port
 from benchmarks.rounds import Contestant, Pace, Row, Stint, race, report
 from certs.development import mint_google
 from webhooks.couriers.google_answers import Synced
@@ -52,16 +52,8 @@ def measure(rounds: int = 15, seconds: float = 0.5) -> dict[str, Pace]:
 @contextmanager
 def google_sink() -> Iterator[str]:
     """The address of a Google that takes everything, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.google_sink"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
+    with telling_its_port(sys.executable, "-m", "benchmarks.google_sink") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def key_file(folder: Path, url: str) -> Path:

@@ -1,13 +1,13 @@
 """The peer most passes on the web are made with: passkit-generator, under node."""
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.rounds import Contestant, Stint
+from benchmarks.elsewhere import contestant
+from benchmarks.rounds import Contestant
 
 PACKAGE = "passkit-generator@3.6.1"
 INSTALLED = Path("var/passkit-generator")
@@ -38,21 +38,5 @@ def install() -> Path:
 @contextmanager
 def running(material: Path) -> Iterator[Contestant]:
     """The contestant, in a process of its own that reads keys and pictures from a folder."""
-    with subprocess.Popen(
-        ("node", install().name, str(material.resolve())),
-        cwd=INSTALLED,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        stdin, stdout = process.stdin, process.stdout
-
-        def work(seconds: float) -> Stint:
-            stdin.write(f"{seconds}\n")
-            stdin.flush()
-            return Stint(**json.loads(stdout.readline()))
-
+    with contestant("node", install().name, material.resolve(), folder=INSTALLED) as work:
         yield work
-        stdin.close()
