@@ -12,7 +12,6 @@ from branding.palette import Palette
 from branding.piece import Piece, encode
 from passes.loyalty.face import PassFace, compute_face
 from passes.loyalty.facts import (
-    BarcodeDesign,
     Design,
     FaceLink,
     FieldDesign,
@@ -23,6 +22,7 @@ from passes.loyalty.facts import (
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES
 from passes.wallets.apple import PassFacts
+from tests.passes.wallets.any_cards import barcodes, members, rules
 
 PALETTE = Palette(Colour(31, 58, 46), Colour(255, 255, 255), Colour(200, 220, 210))
 MERCHANT = MerchantFacts(
@@ -110,13 +110,6 @@ def _fields(draw: st.DrawFn) -> dict[str, tuple[FieldDesign, ...]]:
     }
 
 
-@st.composite
-def _rules(draw: st.DrawFn) -> StampRules:
-    size = draw(st.integers(1, 30))
-    slots = sorted(draw(st.sets(st.integers(1, size), max_size=3)))
-    return StampRules(size, tuple(Milestone(slot, draw(names)) for slot in slots))
-
-
 _channels = [st.integers(0, 255)] * 3
 faces = st.builds(
     compute_face,
@@ -128,24 +121,15 @@ faces = st.builds(
         website=st.none() | _uris,
         address=st.none() | paragraphs,
     ),
-    program=st.builds(ProgramFacts, names, _rules(), terms=paragraphs, unit_label=texts),
+    program=st.builds(ProgramFacts, names, rules(names), terms=paragraphs, unit_label=texts),
     design=st.builds(
         Design,
         palette=st.builds(Palette, *[st.builds(Colour, *_channels)] * 3),
         strip_mode=st.sampled_from(["stamps", "image", "none"]),
         fields=_fields(),
-        barcode=st.builds(
-            BarcodeDesign, st.sampled_from(["qr", "aztec", "pdf417", "code128"]), texts
-        ),
+        barcode=barcodes(texts),
         links=_links,
     ),
-    member=st.builds(
-        MemberFacts,
-        code=st.from_regex(r"[0-9A-Z]{16}", fullmatch=True),
-        stamps=st.integers(0, 100),
-        first_name=texts,
-        last_name=texts,
-        voided=st.booleans(),
-    ),
+    member=members(texts),
     locale=st.sampled_from(LOCALES),
 )

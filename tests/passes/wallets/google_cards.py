@@ -8,7 +8,6 @@ from branding.colour import Colour
 from branding.palette import Palette
 from passes.loyalty.face import FIELD_AREAS, PassFace, compute_face
 from passes.loyalty.facts import (
-    BarcodeDesign,
     Design,
     FaceLink,
     FieldDesign,
@@ -19,6 +18,7 @@ from passes.loyalty.facts import (
 from passes.loyalty.stamps import Milestone, StampRules
 from passes.loyalty.wording import LOCALES
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts
+from tests.passes.wallets.any_cards import barcodes, members, rules
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CLASS_ID = "3388000000022222222.prg_4Qm1bC7dE9fG2hJ4kL6mN8"
@@ -88,19 +88,12 @@ _field_designs = st.builds(
 )
 
 
-@st.composite
-def _rules(draw: st.DrawFn) -> StampRules:
-    size = draw(st.integers(1, 30))
-    slots = sorted(draw(st.sets(st.integers(1, size), max_size=4)))
-    return StampRules(size, tuple(Milestone(slot, draw(names)) for slot in slots))
-
-
 faces = st.builds(
     compute_face,
     merchant=st.builds(
         MerchantFacts, names, *(st.none() | texts for _ in ("email", "phone", "website", "address"))
     ),
-    program=st.builds(ProgramFacts, names, _rules(), terms=texts, unit_label=texts),
+    program=st.builds(ProgramFacts, names, rules(names), terms=texts, unit_label=texts),
     design=st.builds(
         Design,
         palette=st.just(PALETTE),
@@ -108,19 +101,10 @@ faces = st.builds(
         fields=st.dictionaries(
             st.sampled_from(FIELD_AREAS), st.lists(_field_designs, max_size=8).map(tuple)
         ),
-        barcode=st.builds(
-            BarcodeDesign, st.sampled_from(["qr", "aztec", "pdf417", "code128"]), texts
-        ),
+        barcode=barcodes(texts),
         links=st.lists(links, max_size=3).map(tuple),
     ),
-    member=st.builds(
-        MemberFacts,
-        code=st.from_regex(r"[0-9A-Z]{16}", fullmatch=True),
-        stamps=st.integers(0, 200),
-        first_name=texts,
-        last_name=texts,
-        voided=st.booleans(),
-    ),
+    member=members(texts),
     locale=st.sampled_from(LOCALES),
 )
 any_class_facts = st.builds(
