@@ -22,6 +22,7 @@ TEXTS = {f"{OWN_TEXT}_{locale}": locale for locale in get_args(Locale)}
 _REQUIRED = ("name", "latitude", "longitude")
 _COLUMNS = (*LocationDraft.model_fields, *TEXTS)
 _DEGREES = re.compile(r"[+-]?\d{1,3}(?:[.,]\d+)?", re.ASCII)
+_METRES = re.compile(r"\d{1,9}", re.ASCII)
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -142,10 +143,9 @@ def _degrees(cell: str) -> float:
 
 
 def _metres(cell: str) -> int | None:
-    try:
-        return int(cell) if cell else None
-    except ValueError as error:
-        raise ValueError("must be a whole number of metres, or empty") from error
+    if cell and not _METRES.fullmatch(cell):
+        raise ValueError("must be a whole number of metres, or empty")
+    return int(cell) if cell else None
 
 
 def _yes_or_no(cell: str) -> bool | None:

@@ -174,6 +174,13 @@ def test_of_shops_with_one_name_the_oldest_without_an_id_is_given_it(
     assert (kept[second["id"]], kept[third["id"]]) == ("2", None)
 
 
+@pytest.mark.parametrize("cell", ["1_000", "-5", "300 m", "٣٠٠", "9" * 5_000])
+def test_metres_are_written_plainly(door: Door, cell: str) -> None:
+    answer = door.bring_in(f"name,latitude,longitude,max_distance_m\nDeak,47.5,19.05,{cell}")
+    assert faults(answer) == {("/2/max_distance_m", "unreadable")}
+    assert "whole number of metres" in answer.text
+
+
 @pytest.mark.parametrize("cell", ["4_7.5", "47.5e0", "nan", "٤٧", "47.5.1"])
 def test_degrees_are_written_plainly(door: Door, cell: str) -> None:
     answer = door.bring_in(f"name,latitude,longitude\nDeak,{cell},19.05")
