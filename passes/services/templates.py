@@ -22,7 +22,7 @@ from passes.services.drafts import (
 )
 from passes.store.tables import Image, Template
 from passes.wallets import apple_rules, google_rules
-from passes.wallets.apple_document import MAX_ROW
+from passes.wallets.apple_fields import MAX_ROW
 
 # Where each image stands in a draft → the column it is kept in.
 _IMAGES = {

@@ -21,7 +21,7 @@ from branding.piece import Piece
 from certs.apple import AppleIdentity
 from passes.errors import FieldFault, Invalid
 from passes.loyalty.face import FaceBarcode, FaceField, FacePlace, PassFace
-from passes.wallets.apple_document import LEGACY_FORMATS
+from passes.wallets.apple_fields import LEGACY_FORMATS
 from passes.wallets.apple_rules import (
     check_overrides,
     document_faults,

@@ -12,14 +12,8 @@ from typing import cast
 from branding.artwork import ICON_PT, LOGO_PT, SCALES, STRIP_PT
 from branding.piece import Piece
 from passes.errors import pointer
-from passes.wallets.apple_document import (
-    BACK_FIELD,
-    DOCUMENT,
-    OVERRIDES,
-    Areas,
-    Document,
-    fits_one_card,
-)
+from passes.wallets.apple_document import DOCUMENT, OVERRIDES, Document
+from passes.wallets.apple_fields import BACK_FIELD, Areas, fits_one_card
 from passes.wallets.faults import Fault
 from passes.wallets.strict import faults_in
 
