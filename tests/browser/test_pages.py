@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 from certs.development import DevelopmentFiles
 from tests.browser.chromium import CHROMIUM, OUTSIDE, PALE_TEXTS, submit
-from tests.conftest import PUBLIC_URL, Service, on_sqlite
+from tests.service import PUBLIC_URL, Service, on_sqlite
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 ENROLMENT = {

@@ -15,10 +15,10 @@ from certs.development import DevelopmentFiles
 from passes.demo.client import Api
 from passes.store.database import Database
 from passes.store.tables import Delivery, FanOut, Relocation
-from tests.conftest import OPERATOR_KEY
 from tests.faults.shops import LONG_AGO, Chain
 from tests.faults.tills import Tills, insist
 from tests.processes import PRODUCT, Processes, Programs, free_ports, service_environment
+from tests.service import OPERATOR_KEY
 from webhooks.simulators.apns import Apns
 from webhooks.simulators.apns_connection import Behaviour
 from webhooks.simulators.iphone import IPhone

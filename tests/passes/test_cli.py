@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from passes.cli import COMMANDS
-from tests.conftest import PUBLIC_URL, Service
 from tests.passes.services.chain import Chain, point
+from tests.service import PUBLIC_URL, Service
 from tests.together import PATIENCE_S
 from webhooks.relocating import Mover
 

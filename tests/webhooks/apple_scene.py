@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from passes.store.tables import Pass
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 
 TOKEN = "a1b2c3d4e5f60718"  # a push token
 

@@ -13,7 +13,7 @@ from certs.development import GOOGLE_ISSUER_ID
 from certs.google import GoogleIdentity
 from passes.web.artwork import draw
 from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, Clock, Door, Service, serve
+from tests.service import PUBLIC_URL, Clock, Door, Service, serve
 from tests.webhooks.apple_scene import Phone, Scene
 from tests.webhooks.google_calls import Calls, Publisher
 from tests.webhooks.google_signer import ISSUER

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from passes.store.tables import Event, GoogleNonce, Pass
-from tests.conftest import Clock, Service
+from tests.service import Clock, Service
 from tests.webhooks.google_signer import ISSUER, Google, body, millis, published
 from webhooks.google_keys import KEYS_URL, Fetched, KeysUnavailable
 

@@ -16,7 +16,7 @@ from passes.services.enrollment import enrol
 from passes.services.fanout import is_work_left, telling, work_one_batch
 from passes.store.tables import Delivery, Program, QueuePause, Template
 from passes.wallets.google_rules import Kind, faults
-from tests.conftest import Clock, Door, Service
+from tests.service import Clock, Door, Service
 from webhooks.google_desk import Telling
 from webhooks.rounds import Counted, Rounds
 from webhooks.simulators.google_journal import Entry

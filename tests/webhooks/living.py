@@ -21,7 +21,7 @@ from passes.store.tables import (
     QueuePause,
     Registration,
 )
-from tests.conftest import Clock, Door, Service
+from tests.service import Clock, Door, Service
 from webhooks.couriers.apns import Push
 from webhooks.couriers.outcomes import Delivered, Outcome
 from webhooks.desks import AppleDesk, Courier

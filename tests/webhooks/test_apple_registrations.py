@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from passes.services import phones
 from passes.store.tables import Delivery, Device, Event, Pass, Registration
-from tests.conftest import Clock
+from tests.service import Clock
 from tests.webhooks.apple_scene import TOKEN, Scene, authorization
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from passes.services import phone_logs
 from passes.store.database import Database
 from passes.store.tables import Delivery, PhoneLog
-from tests.conftest import Clock, serve
+from tests.service import Clock, serve
 from tests.webhooks.apple_scene import Scene
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event, update
 
 from passes.store.tables import Delivery, Template
-from tests.conftest import Clock
+from tests.service import Clock
 from tests.webhooks.apple_scene import Phone, Scene, authorization
 
 

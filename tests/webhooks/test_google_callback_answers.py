@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import Clock
 from tests.passes.web.answers import problem
+from tests.service import Clock
 from tests.webhooks.google_calls import GOOGLE, ONE_DATABASE, Calls, Publisher
 from tests.webhooks.google_signer import ISSUER, Google, body, new_key, sign
 from tests.webhooks.living import SECOND

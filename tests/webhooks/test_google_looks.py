@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.conftest import logo_png
+from tests.service import logo_png
 from tests.webhooks.google_world import PREFIX, World
 
 LINK = {"uri": "https://fern.example"}

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from passes.services import google_sync
 from passes.store.tables import Delivery, Event, Pass, Program
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 from webhooks.couriers.google_rest import Held, Unanswered
 from webhooks.couriers.outcomes import Later
 from webhooks.google_reconcile import reconcile

@@ -15,7 +15,7 @@ from certs.development import GOOGLE_ISSUER_ID
 from passes.services import google_sync
 from passes.store.tables import Pass, Program
 from passes.web.parts import Parts
-from tests.conftest import PUBLIC_URL, Service
+from tests.service import PUBLIC_URL, Service
 from webhooks.cli import outside_commands
 from webhooks.google_setup import google_setup
 from webhooks.simulators.google_server import Google, running_google

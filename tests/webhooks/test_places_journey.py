@@ -7,9 +7,9 @@ from uuid import uuid4
 from sqlalchemy import select
 
 from passes.store.tables import Device, Pass
-from tests.conftest import Service
 from tests.passes.services.chain import nearest, point
 from tests.passes.web.packages import Package
+from tests.service import Service
 from tests.webhooks.living import ScriptedCourier, Shop
 
 SHOPS = {number: point(number) for number in range(200)}

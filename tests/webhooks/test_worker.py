@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, text
 
 from certs import development
 from certs.apple import AppleIdentity
-from tests.conftest import PUBLIC_URL
 from tests.processes import PATIENCE_S, Processes, service_environment, until
+from tests.service import PUBLIC_URL
 from tests.webhooks.living import ScriptedCourier, Shop
 from webhooks.booking import PAUSE
 from webhooks.couriers.apns import Apns, Push

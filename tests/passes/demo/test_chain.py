@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 from passes.demo.chain import seed_chain
 from passes.demo.client import Api
 from passes.loyalty.places import Point, distance_m
-from tests.conftest import OPERATOR_KEY, Service
+from tests.service import OPERATOR_KEY, Service
 
 ROWS = list(
     csv.DictReader(files("passes.demo").joinpath("shops.csv").read_text("utf-8").split("\n"))

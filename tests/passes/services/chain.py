@@ -12,8 +12,8 @@ from passes.loyalty.places import Point, Visit, anchors_of, distance_m
 from passes.services.placing import read_places
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Pass, PlaceSet, Program, Transaction
-from tests.conftest import Clock, Door, Service
 from tests.passes.web.packages import Package
+from tests.service import Clock, Door, Service
 
 TEXT = "{{remaining}} stamps to your free {{next_reward}}"
 COLUMNS = 20

@@ -25,8 +25,8 @@ from passes.store.database import Database
 from passes.store.tables import Member, Transaction
 from passes.wallets import apple, apple_rules, google_rules
 from passes.wallets.google import GoogleClassFacts, GoogleObjectFacts, class_json, object_json
-from tests.conftest import Clock
 from tests.passes.wallets.google_cards import HERO_URL, LOGO_URL
+from tests.service import Clock
 
 LOCALES = ["en", "hu", "cs", "he"]
 NASTY = (

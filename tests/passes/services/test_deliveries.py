@@ -8,8 +8,8 @@ from sqlalchemy import update
 from passes.services import google_sync
 from passes.store import outbox
 from passes.store.tables import Delivery
-from tests.conftest import Door, Service
 from tests.passes.web.answers import problem
+from tests.service import Door, Service
 
 Document = dict[str, Any]
 

@@ -12,7 +12,7 @@ from passes.errors import Conflict, Invalid
 from passes.services import enrollment
 from passes.services.drafts import ConsentDraft, MemberDraft
 from passes.store.tables import Consent, Member, Pass, Program, Transaction
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 
 THREADS = 20
 

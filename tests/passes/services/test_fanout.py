@@ -14,7 +14,7 @@ from passes.services.google_sync import CLASS, OBJECT
 from passes.services.phones import register
 from passes.store import outbox
 from passes.store.tables import Delivery, FanOut, Pass, Program
-from tests.conftest import Door, Service, logo_png
+from tests.service import Door, Service, logo_png
 
 Document = dict[str, Any]
 

@@ -1,8 +1,8 @@
 """What a card shows of its program's shops."""
 
-from tests.conftest import Service
 from tests.passes.services.chain import Chain, point
 from tests.passes.web.answers import problem
+from tests.service import Service
 
 
 def test_a_program_that_names_its_shops_shows_no_others(service: Service) -> None:

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from passes.services import google_booking, google_sync
 from passes.store.tables import Consent, Delivery, Event, Pass, Transaction
-from tests.conftest import PUBLIC_URL, Clock, Door, Service
 from tests.passes.web.answers import problem
+from tests.service import PUBLIC_URL, Clock, Door, Service
 from tests.together import together
 
 Document = dict[str, Any]

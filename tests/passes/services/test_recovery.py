@@ -10,7 +10,7 @@ from passes.services import phones
 from passes.services.fanout import work_one_batch
 from passes.store import claims, outbox
 from passes.store.tables import Delivery, Pass, PassTypeCounter, Reward, Transaction
-from tests.conftest import PUBLIC_URL, Door, Service
+from tests.service import PUBLIC_URL, Door, Service
 
 PHONE = "a-phone"
 

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from passes.services import misplaced
 from passes.services.relocation_steps import Batch
 from passes.store.tables import Pass, PlaceSet, Program, Relocation
-from tests.conftest import Door, Service
 from tests.passes.services.chain import Chain, point
+from tests.service import Door, Service
 from webhooks.relocating import Mover
 
 

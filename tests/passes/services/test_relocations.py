@@ -18,8 +18,8 @@ from passes.services.locations import remove_location
 from passes.services.till import present
 from passes.store.database import Database
 from passes.store.tables import Location, Member, Program
-from tests.conftest import Service
 from tests.passes.services.chain import Chain, nearest, point
+from tests.service import Service
 from tests.together import together
 from webhooks.relocating import Mover
 

@@ -21,7 +21,7 @@ from passes.store import claims, outbox
 from passes.store.database import Database
 from passes.store.tables import Delivery, Device, Member, Pass, PassTypeCounter, Transaction
 from passes.store.versions import mark_changed, newest_version
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 from tests.together import together
 
 PHONE = "device-1"

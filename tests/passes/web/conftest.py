@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from certs.development import DevelopmentFiles
-from tests.conftest import Service, on_sqlite
 from tests.passes.web.till import Till, open_till
+from tests.service import Service, on_sqlite
 
 
 @pytest.fixture(scope="session")

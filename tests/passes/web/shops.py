@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 
 DEAK = {"name": "Deák tér", "latitude": 47.4979, "longitude": 19.0544}
 OBUDA = {"name": "Óbuda", "latitude": 47.5407, "longitude": 19.0450}

@@ -3,8 +3,8 @@
 from sqlalchemy import select
 
 from passes.store.tables import ApiKey
-from tests.conftest import Door, Service
 from tests.passes.web.answers import pointers, problem
+from tests.service import Door, Service
 
 
 def test_a_key_is_shown_once_and_stored_as_its_hash(service: Service, door: Door) -> None:

@@ -19,8 +19,8 @@ from passes.store.tables import (
 )
 from passes.web.api import ENDPOINTS
 from passes.web.api.contract import ADMIN, Endpoint
-from tests.conftest import Door, Service
 from tests.passes.web.answers import problem
+from tests.service import Door, Service
 
 OWNED: dict[str, type[Base]] = {
     "key_id": ApiKey,

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import QueuePool
 
 from passes.store.database import Database
-from tests.conftest import Door, Service
 from tests.passes.web.answers import faults, pointers, problem
+from tests.service import Door, Service
 
 JSON = "application/json"
 

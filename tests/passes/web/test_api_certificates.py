@@ -13,9 +13,9 @@ from certs.authority import load_authority
 from certs.errors import CertificateError
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import OPERATOR_KEY, Clock, Door, Service
 from tests.passes.web.answers import problem
 from tests.passes.web.packages import Package
+from tests.service import OPERATOR_KEY, Clock, Door, Service
 
 GOOD, EXPIRED, MISMATCHED, ABSENT = (
     f"pass.example.{name}" for name in ("good", "expired", "mismatched", "absent")

@@ -22,7 +22,7 @@ from passes.store.database import Database
 from passes.web.api import ENDPOINTS
 from passes.web.api.contract import Endpoint
 from passes.web.application import create_app
-from tests.conftest import OPERATOR_KEY, Clock, Door, Service, assemble
+from tests.service import OPERATOR_KEY, Clock, Door, Service, assemble
 
 PROMISES = (
     not_a_server_error,

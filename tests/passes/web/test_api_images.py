@@ -10,8 +10,8 @@ from branding.errors import DecoderBusy
 from branding.intake import MAX_BYTES
 from passes.store.tables import Image as ImageRow
 from passes.store.tables import Picture
-from tests.conftest import PUBLIC_URL, Door, Service, logo_png
 from tests.passes.web.answers import faults, pointers, problem
+from tests.service import PUBLIC_URL, Door, Service, logo_png
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">%s</svg>'
 SHAPE = b'<rect width="60" height="40" fill="#17453b"/>'

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from passes.services import counter
 from passes.services.till import present
 from passes.store.tables import Delivery, Member, Reward
-from tests.conftest import Door
 from tests.passes.web.answers import pointers, problem
 from tests.passes.web.till import NUMBERS, REPLAYED, Till, open_till
+from tests.service import Door
 
 
 def test_a_stamp_is_a_line_of_the_ledger(till: Till) -> None:

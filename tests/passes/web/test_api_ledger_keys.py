@@ -12,9 +12,9 @@ from passes.services import idempotency
 from passes.store.database import Database
 from passes.store.tables import IdempotentRequest, Pass
 from passes.store.versions import newest_version
-from tests.conftest import Door, serve
 from tests.passes.web.answers import pointers, problem
 from tests.passes.web.till import NUMBERS, REPLAYED, Till, open_till
+from tests.service import Door, serve
 from tests.together import together
 
 

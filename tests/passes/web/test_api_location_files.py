@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from werkzeug.test import encode_multipart
 
-from tests.conftest import Clock, Door, Service
 from tests.passes.web.answers import faults, pointers, problem
 from tests.passes.web.shops import DEAK, SZEGED, add, names, new_chain
+from tests.service import Clock, Door, Service
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Door, Service
 from tests.passes.web.shops import DEAK, SZEGED, add, new_chain
+from tests.service import Door, Service
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.conftest import Door, Service
 from tests.passes.web.answers import faults, pointers, problem
 from tests.passes.web.shops import DEAK, OBUDA, SZEGED, add, names, new_chain
+from tests.service import Door, Service
 
 
 @pytest.fixture

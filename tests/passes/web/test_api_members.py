@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import PUBLIC_URL, Door, Service
+from tests.service import PUBLIC_URL, Door, Service
 
 
 def test_a_member_joins_with_pass_links_and_the_welcome_stamp(service: Service, door: Door) -> None:

@@ -1,7 +1,7 @@
 """Merchants through the API."""
 
-from tests.conftest import Door, Service
 from tests.passes.web.answers import faults, problem
+from tests.service import Door, Service
 
 DRAFT = {
     "name": "Kávézó Lépcső",

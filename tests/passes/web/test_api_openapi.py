@@ -7,7 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from passes.errors import CODES
 from passes.web.api import ENDPOINTS
-from tests.conftest import PUBLIC_URL, Service
+from tests.service import PUBLIC_URL, Service
 
 
 def described(service: Service) -> Any:

@@ -16,9 +16,9 @@ from certs import development
 from passes.web.application import create_app
 from passes.web.parts import Parts
 from tests.certs.test_signing import openssl_verify
-from tests.conftest import PUBLIC_URL, Clock, Door, Service
 from tests.passes.web.answers import problem
 from tests.passes.web.packages import Package
+from tests.service import PUBLIC_URL, Clock, Door, Service
 
 NAMES = [
     "שרה לֵוִי",

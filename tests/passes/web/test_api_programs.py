@@ -15,8 +15,8 @@ from certs import development
 from passes.store.tables import Delivery, ProgramPicture
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import OPERATOR_KEY, PUBLIC_URL, Door, Service, logo_png, serve
 from tests.passes.web.answers import faults, pointers, problem
+from tests.service import OPERATOR_KEY, PUBLIC_URL, Door, Service, logo_png, serve
 
 
 def draft(door: Door, **fields: Any) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from passes.services.looks import Look, read_look
-from tests.conftest import Door, Service, logo_png
 from tests.passes.web.answers import faults, pointers, problem
+from tests.service import Door, Service, logo_png
 
 
 def announcing(key: str, value: str = "{{stamps}}") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from certs.apple import Keyring
 from passes.web.application import create_app
 from passes.web.barcodes import barcode
 from passes.web.devices import Kind, device_of
-from tests.conftest import PUBLIC_URL, Door, Service
+from tests.service import PUBLIC_URL, Door, Service
 
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0 Mobile"

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from passes.services import google_booking, google_sync
 from passes.store import outbox, pauses
 from passes.store.tables import Delivery, GoogleNotice, Pass
-from tests.conftest import PUBLIC_URL, Door, Service
+from tests.service import PUBLIC_URL, Door, Service
 
 _keys = count()
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 
 TOKEN = "x" * 43
 

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from passes.store.tables import Consent
 from passes.web.join import JOINS_PER_ADDRESS
-from tests.conftest import Clock, Door, Service
+from tests.service import Clock, Door, Service
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ENROLMENT = {

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from passes.store import outbox, pauses
 from passes.store.tables import Delivery, Device
 from passes.web.parts import Parts
-from tests.conftest import Clock, serve
+from tests.service import Clock, serve
 
 QUEUE = "pass.com.example.one"
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from passes.store.database import Database
 from passes.web.application import create_app
 from passes.web.parts import Parts
-from tests.conftest import Door, Service
 from tests.passes.web.answers import problem
+from tests.service import Door, Service
 
 
 def test_alive_looks_at_nothing_else(service: Service) -> None:

@@ -12,7 +12,7 @@ from passes.services.look_pictures import LOGO
 from passes.services.looks import read_look
 from passes.web.manual import chapters, prose
 from passes.web.pages import DARK, LIGHT, PageBrand, _button
-from tests.conftest import Door, Service
+from tests.service import Door, Service
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 colours = st.builds(Colour, *(st.integers(0, 255) for _ in range(3)))

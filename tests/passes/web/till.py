@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from passes.store.database import Database
 from passes.store.tables import Event, IdempotentRequest, Pass, Transaction
-from tests.conftest import Clock, Door, Service
+from tests.service import Clock, Door, Service
 
 REPLAYED = "Idempotency-Replayed"
 
