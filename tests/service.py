@@ -99,6 +99,11 @@ class Service:
     client: FlaskClient
     operator: Door
 
+    @property
+    def clock(self) -> Clock:
+        assert isinstance(self.parts.now, Clock)
+        return self.parts.now
+
     def merchant(self, slug: str = "fern", scopes: list[str] | None = None) -> Door:
         """A new merchant's door, with all scopes unless told otherwise."""
         draft = {"name": "Fern & Bean", "slug": slug, "contact": {"email": "hi@fern.example"}}

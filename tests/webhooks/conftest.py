@@ -60,6 +60,12 @@ def running(
 
 
 @pytest.fixture
+def key_file(running: tuple[Google, Path]) -> Path:
+    _, key_file = running
+    return key_file
+
+
+@pytest.fixture
 def google(running: tuple[Google, Path]) -> Iterator[Google]:
     """A good day; whatever it was told in a test, it was told in whole and sound documents."""
     google, _ = running
@@ -71,10 +77,7 @@ def google(running: tuple[Google, Path]) -> Iterator[Google]:
 
 
 @pytest.fixture
-def world(
-    make_parts: Callable[..., Parts], google: Google, running: tuple[Google, Path]
-) -> Iterator[World]:
-    _, key_file = running
+def world(make_parts: Callable[..., Parts], google: Google, key_file: Path) -> Iterator[World]:
     parts = make_parts(
         GOOGLE_SERVICE_ACCOUNT=str(key_file),
         GOOGLE_ISSUER_ID=GOOGLE_ISSUER_ID,

@@ -43,8 +43,7 @@ class World:
 
     @property
     def clock(self) -> Clock:
-        assert isinstance(self.service.parts.now, Clock)
-        return self.service.parts.now
+        return self.service.clock
 
     def member(self, **fields: Any) -> dict[str, Any]:
         return self.service.member(self.door, self.program, **fields)

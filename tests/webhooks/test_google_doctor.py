@@ -1,7 +1,6 @@
 """What the doctor finds: all well with a local Google, and each fault with its cure."""
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from certs.development import GOOGLE_ISSUER_ID, mint_google
+from certs.development import GOOGLE_ISSUER_ID
 from passes.wallets.google import class_json, object_json, resource_id
 from tests.passes.wallets.google_cards import class_facts, face, object_facts
 from webhooks.couriers.google_rest import GoogleRest, Upsert
@@ -19,7 +18,7 @@ from webhooks.google_doctor import Setup, examine
 from webhooks.google_reach import Finding
 from webhooks.simulators.google_http import Reply, Request, serving
 from webhooks.simulators.google_script import Rule
-from webhooks.simulators.google_server import Google, running_google
+from webhooks.simulators.google_server import Google
 
 CLASS_ID = resource_id(GOOGLE_ISSUER_ID, "prg_4Qm1bC7dE9fG2hJ4kL6mN8")
 OBJECT_ID = resource_id(GOOGLE_ISSUER_ID, "pas_1aB2cD3eF4gH5iJ6kL7mN8")
@@ -68,32 +67,19 @@ def ours(serving_us: Ours) -> Ours:
     return serving_us
 
 
-@pytest.fixture(scope="module")
-def minted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mint_google(tmp_path_factory.mktemp("google"))
-
-
-@pytest.fixture(scope="module")
-def running(minted: Path) -> Iterator[Google]:
-    with running_google(minted, GOOGLE_ISSUER_ID, now=now) as google:
-        minted.write_text(
-            json.dumps(json.loads(minted.read_text()) | {"token_uri": f"{google.url}/token"})
-        )
-        yield google
+@pytest.fixture
+def google(running: tuple[Google, Path]) -> Google:
+    google, _ = running
+    google.reset()
+    google.panel.turn({"rate_per_s": None})
+    return google
 
 
 @pytest.fixture
-def google(running: Google) -> Google:
-    running.reset()
-    running.panel.turn({"rate_per_s": None})
-    return running
-
-
-@pytest.fixture
-def setup(google: Google, minted: Path, ours: Ours) -> Setup:
+def setup(google: Google, key_file: Path, ours: Ours) -> Setup:
     """A service whose class and first card are at Google."""
     setup = Setup(
-        service_account=minted,
+        service_account=key_file,
         issuer_id=GOOGLE_ISSUER_ID,
         api_url=google.url,
         save_url=google.save_url,
@@ -109,7 +95,7 @@ def setup(google: Google, minted: Path, ours: Ours) -> Setup:
         Upsert(1, "loyaltyClass", CLASS_ID, klass, notify=False),
         Upsert(2, "loyaltyObject", OBJECT_ID, card, notify=False),
     ]
-    courier = GoogleRest(minted, api_url=google.url, now=now, reserve=lambda turns: [0.0] * turns)
+    courier = GoogleRest(key_file, api_url=google.url, now=now, reserve=lambda turns: [0.0] * turns)
     for notice in notices:
         [(_, outcome)] = courier.deliver([notice])
         assert isinstance(outcome, Delivered)

@@ -56,8 +56,7 @@ class Chain:
 
     @property
     def clock(self) -> Clock:
-        assert isinstance(self.service.parts.now, Clock)
-        return self.service.parts.now
+        return self.service.clock
 
     def build(self, places: Mapping[int, Point], text: str = TEXT) -> dict[str, Any]:
         """Shops by number, new ones or others than they were, by a file."""

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from passes.services import google_booking, google_sync
 from passes.store.tables import Consent, Delivery, Event, Pass, Transaction
 from tests.passes.web.answers import problem
-from tests.service import PUBLIC_URL, Clock, Door, Service
+from tests.service import PUBLIC_URL, Door, Service
 from tests.together import together
 
 Document = dict[str, Any]
@@ -227,8 +227,7 @@ def test_phones_that_hold_the_card_get_a_void_one_without_a_name(holder: Holder)
     since = fetched.headers["Last-Modified"]
     devices = holder.registration.rpartition("/")[0]
     tag = holder.phone("GET", devices).get_json()["lastUpdated"]
-    assert isinstance(holder.service.parts.now, Clock)
-    holder.service.parts.now.forward(timedelta(minutes=1))
+    holder.service.clock.forward(timedelta(minutes=1))
     holder.erase()
     listed = holder.phone("GET", f"{devices}?passesUpdatedSince={tag}").get_json()
     assert listed["serialNumbers"] == [holder.member["pass"]["serial_number"]]

@@ -7,7 +7,7 @@ from werkzeug.test import encode_multipart
 
 from tests.passes.web.answers import faults, pointers, problem
 from tests.passes.web.shops import DEAK, SZEGED, add, names, new_chain
-from tests.service import Clock, Door, Service
+from tests.service import Door, Service
 
 
 @pytest.fixture
@@ -164,8 +164,7 @@ def test_of_shops_with_one_name_the_oldest_without_an_id_is_given_it(
 ) -> None:
     add(door, **DEAK, external_id="1")
     second = add(door, **DEAK)
-    assert isinstance(standing.parts.now, Clock)
-    standing.parts.now.forward(timedelta(seconds=1))
+    standing.clock.forward(timedelta(seconds=1))
     third = add(door, **DEAK)
     columns = "external_id,name,latitude,longitude\n"
     assert faults(door.bring_in(f"{columns},Deák tér,47.5,19.05\n")) == {("/2/name", "ambiguous")}

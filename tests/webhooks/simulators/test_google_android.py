@@ -17,7 +17,6 @@ from tests.webhooks.simulators.google_room import (
     Room,
     Shop,
     opened_room,
-    opened_shop,
     points,
 )
 from webhooks.simulators.fleet import Fleet
@@ -57,12 +56,6 @@ def hall(google_account: Path) -> Iterator[Hall]:
         fleet = Fleet(HttpWeb, (), room.clock)
         client = create_page(Desk(fleet, None, Event(), room.google)).test_client()
         yield Hall(room, room.google.androids.buy("Anna’s Android", ANNA), client)
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with opened_shop() as shop:
-        yield shop
 
 
 def test_a_card_is_saved_shown_and_removed(hall: Hall) -> None:

@@ -21,18 +21,11 @@ from tests.webhooks.simulators.google_room import (
     Room,
     Shop,
     opened_room,
-    opened_shop,
     until,
 )
 from webhooks.simulators.google_http import Reply, Request
 
 ANNA = "anna@example.com"
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with opened_shop() as shop:
-        yield shop
 
 
 @pytest.fixture

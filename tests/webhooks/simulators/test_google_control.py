@@ -25,12 +25,6 @@ AN_OBJECT = f"loyaltyObject/{OBJECT}"
 
 
 @pytest.fixture
-def room(google_account: Path) -> Iterator[Room]:
-    with opened_room(google_account) as room:
-        yield room
-
-
-@pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(4) as threads:
         yield threads

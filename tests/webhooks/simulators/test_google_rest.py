@@ -1,7 +1,5 @@
 """The API of the local Google, as its clients meet it."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,25 +13,11 @@ from tests.webhooks.simulators.google_room import (
     Shop,
     class_document,
     object_document,
-    opened_room,
-    opened_shop,
     points,
 )
 
 A_CLASS, AN_OBJECT = f"loyaltyClass/{CLASS}", f"loyaltyObject/{OBJECT}"
 NOTIFY = {"notifyPreference": "NOTIFY_ON_UPDATE"}
-
-
-@pytest.fixture
-def room(google_account: Path) -> Iterator[Room]:
-    with opened_room(google_account) as room:
-        yield room
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with opened_shop() as shop:
-        yield shop
 
 
 def message(text: str, kind: str = "TEXT_AND_NOTIFY") -> dict[str, Any]:

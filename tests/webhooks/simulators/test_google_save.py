@@ -1,7 +1,6 @@
 """Taps on save links: who gets what, and what never changes by a link."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,12 @@ from tests.webhooks.simulators.google_room import (
     Room,
     class_document,
     object_document,
-    opened_room,
     points,
 )
 
 ANNA, BELA = "anna@example.com", "bela@example.com"
 FAT = {"loyaltyClasses": [class_document()], "loyaltyObjects": [object_document()]}
 ONE_USER = {"multipleDevicesAndHoldersAllowedStatus": "ONE_USER_ALL_DEVICES"}
-
-
-@pytest.fixture
-def room(google_account: Path) -> Iterator[Room]:
-    with opened_room(google_account) as room:
-        yield room
 
 
 def why(answer: requests.Response) -> str:

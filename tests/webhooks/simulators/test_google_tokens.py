@@ -1,7 +1,6 @@
 """Access tokens: what a stock google-auth client gets, and what gets none."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from requests.adapters import BaseAdapter
 
 from certs.development import mint_google
 from certs.google import load_google_identity
-from tests.webhooks.simulators.google_room import ISSUER, Room, grant, opened_room
+from tests.webhooks.simulators.google_room import ISSUER, Room, grant
 from webhooks.simulators.google_tokens import GRANT_TYPE, SCOPE
 
 PATH = f"walletobjects/v1/issuer/{ISSUER}"
@@ -29,12 +28,6 @@ class Nowhere(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-@pytest.fixture
-def room(google_account: Path) -> Iterator[Room]:
-    with opened_room(google_account) as room:
-        yield room
 
 
 def stock(account: Path, url: str) -> service_account.Credentials:

@@ -1,6 +1,5 @@
 """The courier against the local Google, which checks every body, pace and token itself."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.development import GOOGLE_ISSUER_ID, mint_google
+from certs.development import GOOGLE_ISSUER_ID
 from passes.store.database import Database
 from passes.store.rate import take
 from passes.wallets.google import class_json, object_json, resource_id
@@ -21,7 +20,7 @@ from webhooks.couriers.google_rest import GoogleRest, Held, Message, Upsert
 from webhooks.couriers.google_turns import Reserve
 from webhooks.couriers.outcomes import Halted, Later, Outcome, Refused, Slower
 from webhooks.simulators.google_script import Rule
-from webhooks.simulators.google_server import Google, running_google
+from webhooks.simulators.google_server import Google
 
 CLASS_ID = resource_id(GOOGLE_ISSUER_ID, "prg_4Qm1bC7dE9fG2hJ4kL6mN8")
 
@@ -43,29 +42,17 @@ def object_notice(row: int, stamps: int = 3, *, notify: bool = False) -> Upsert:
     return Upsert(row, "loyaltyObject", object_id, document, notify)
 
 
-@pytest.fixture(scope="module")
-def minted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mint_google(tmp_path_factory.mktemp("google"))
-
-
-@pytest.fixture(scope="module")
-def running(minted: Path) -> Iterator[Google]:
-    with running_google(minted, GOOGLE_ISSUER_ID, now=now) as google:
-        account = json.loads(minted.read_text()) | {"token_uri": f"{google.url}/token"}
-        minted.write_text(json.dumps(account))
-        yield google
-
-
 @pytest.fixture
-def google(running: Google) -> Google:
+def google(running: tuple[Google, Path]) -> Google:
     """A good day, but nobody's pictures are fetched and there is no hurry."""
-    running.reset()
-    running.panel.turn({"rate_per_s": None, "fetch_images": False})
-    return running
+    google, _ = running
+    google.reset()
+    google.panel.turn({"rate_per_s": None, "fetch_images": False})
+    return google
 
 
 @pytest.fixture
-def make(google: Google, minted: Path) -> Iterator[Callable[..., GoogleRest]]:
+def make(google: Google, key_file: Path) -> Iterator[Callable[..., GoogleRest]]:
     """Couriers to the local Google, each as in a worker of its own."""
     with ExitStack() as stack:
 
@@ -73,7 +60,7 @@ def make(google: Google, minted: Path) -> Iterator[Callable[..., GoogleRest]]:
             reserve: Reserve = lambda turns: [0.0] * turns, timeout_s: float = 10.0
         ) -> GoogleRest:
             made = GoogleRest(
-                minted,
+                key_file,
                 api_url=google.url,
                 now=now,
                 reserve=reserve,
