@@ -121,13 +121,8 @@ def test_success_without_json_is_success(
     ("status", "reason", "kind"),
     [
         (400, "invalidResource", Refused),
-        (400, None, Refused),
         (403, "permissionDenied", Halted),
-        (403, "insufficientPermissions", Halted),
         (403, "quotaExceeded", Slower),
-        (403, "rateLimitExceeded", Slower),
-        (429, None, Slower),
-        (500, "backendError", Later),
         (503, None, Later),
     ],
 )
