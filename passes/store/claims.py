@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    literal,
     or_,
     select,
     update,
@@ -29,6 +28,66 @@ from passes.store.tables import Delivery
 
 _RELEASED = {"lease_owner": None, "lease_until": None, "lease_version": None}
 _UNCHANGED = Delivery.version == Delivery.lease_version  # since it was claimed
+
+# Asked many times a second or for every batch: built once, because building costs more than asking.
+_NOW = bindparam("now", type_=Delivery.due_at.type)
+_DUE = and_(
+    Delivery.courier == bindparam("told_by"),
+    Delivery.state == WAITING,
+    Delivery.priority.in_(PRIORITIES),  # by name, so that the index leads straight to what is due
+    Delivery.due_at <= _NOW,
+    or_(Delivery.lease_until.is_(None), Delivery.lease_until <= _NOW),
+)
+_IS_ANYTHING_DUE = select(exists().where(_DUE))
+_CHOSEN = (
+    select(Delivery.id)
+    .where(_DUE)
+    .order_by(Delivery.priority, Delivery.due_at, Delivery.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(Delivery)
+    .where(Delivery.id.in_(_CHOSEN))
+    .values(
+        lease_owner=bindparam("owner"),
+        lease_until=bindparam("until"),
+        lease_version=Delivery.version,
+        attempts=Delivery.attempts + 1,
+    )
+    .returning(
+        Delivery.id,
+        Delivery.target,
+        Delivery.queue,
+        Delivery.priority,
+        Delivery.attempts,
+        Delivery.waiting_since,
+    )
+)
+_LEFT_BEHIND = Delivery.lease_owner.is_not(None)
+_DOUBT = bindparam("doubt_over", type_=Delivery.doubt_until.type)
+_CLAIM_WITH_DOUBT = _CLAIM.values(
+    doubt_until=case((_LEFT_BEHIND, _DOUBT), else_=Delivery.doubt_until)
+)
+_MINE = and_(
+    Delivery.lease_owner == bindparam("owner"),
+    Delivery.id.in_(bindparam("rows", expanding=True)),
+)
+_LOCK = select(Delivery.id).where(_MINE).order_by(Delivery.target).with_for_update()
+_SURE = or_(Delivery.doubt_until.is_(None), Delivery.doubt_until <= _NOW)
+_DONE = delete(Delivery).where(_MINE, _UNCHANGED, _SURE)
+_ONCE_MORE = (
+    update(Delivery)
+    .where(_MINE)
+    .values(
+        **_RELEASED,
+        attempts=0,
+        held=False,
+        due_at=case((_UNCHANGED, Delivery.doubt_until), else_=Delivery.due_at),
+        waiting_since=case((_UNCHANGED, Delivery.doubt_until), else_=_NOW),
+    )
+)
+_DROP = delete(Delivery).where(_MINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +119,7 @@ class Retry:
 
 def is_anything_due(session: Session, courier: str, now: datetime) -> bool:
     """A cheap look before a claim, which has to take the write lock."""
-    return bool(session.scalar(select(exists().where(_due(courier, now)))))
+    return bool(session.scalar(_IS_ANYTHING_DUE, {"told_by": courier, "now": now}))
 
 
 def claim(
@@ -77,35 +136,12 @@ def claim(
     `owner` is new for every claim. What a worker left behind may be on its way still: the row is in
     doubt for `doubt`, None where a late notice does no harm.
     """
-    left_behind = Delivery.lease_owner.is_not(None)
-    doubtful = {} if doubt is None else {"doubt_until": _doubted(left_behind, now + doubt)}
-    chosen = (
-        select(Delivery.id)
-        .where(_due(courier, now))
-        .order_by(Delivery.priority, Delivery.due_at, Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(chosen))
-        .values(
-            lease_owner=owner,
-            lease_until=now + lease,
-            lease_version=Delivery.version,
-            attempts=Delivery.attempts + 1,
-            **doubtful,
-        )
-        .returning(
-            Delivery.id,
-            Delivery.target,
-            Delivery.queue,
-            Delivery.priority,
-            Delivery.attempts,
-            Delivery.waiting_since,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    values = {"told_by": courier, "owner": owner, "most": limit, "now": now, "until": now + lease}
+    if doubt is None:
+        rows = session.connection().execute(_CLAIM, values)
+    else:
+        doubtful = {**values, "doubt_over": now + doubt}
+        rows = session.connection().execute(_CLAIM_WITH_DOUBT, doubtful)
     return sorted((Claimed(*row) for row in rows), key=lambda one: (one.priority, one.id))
 
 
@@ -114,9 +150,7 @@ def lock(session: Session, owner: str, rows: Sequence[int]) -> None:
 
     Without it, a change for the same targets and this transaction could wait for each other.
     """
-    session.execute(
-        select(Delivery.id).where(_mine(owner, rows)).order_by(Delivery.target).with_for_update()
-    ).all()
+    session.connection().execute(_LOCK, {"owner": owner, "rows": rows}).all()
 
 
 def settle(session: Session, owner: str, rows: Sequence[int], now: datetime) -> None:
@@ -124,24 +158,9 @@ def settle(session: Session, owner: str, rows: Sequence[int], now: datetime) -> 
 
     One in doubt is told once more when the doubt is over: what is late cannot have the last word.
     """
-    mine = _mine(owner, rows)
-    sure = or_(Delivery.doubt_until.is_(None), Delivery.doubt_until <= now)
-    since = literal(now, Delivery.waiting_since.type)
-    session.execute(
-        delete(Delivery).where(mine, _UNCHANGED, sure).execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Delivery)
-        .where(mine)
-        .values(
-            **_RELEASED,
-            attempts=0,
-            held=False,
-            due_at=case((_UNCHANGED, Delivery.doubt_until), else_=Delivery.due_at),
-            waiting_since=case((_UNCHANGED, Delivery.doubt_until), else_=since),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    told = {"owner": owner, "rows": rows, "now": now}
+    if session.connection().execute(_DONE, told).rowcount < len(rows):
+        session.connection().execute(_ONCE_MORE, told)
 
 
 def postpone(session: Session, owner: str, retries: Sequence[Retry]) -> None:
@@ -158,7 +177,7 @@ def give_up(session: Session, owner: str, row: int, why: str) -> None:
     """The row will not be told until somebody renews it or a change does."""
     session.execute(
         update(Delivery)
-        .where(_mine(owner, [row]))
+        .where(Delivery.lease_owner == owner, Delivery.id == row)
         .values(**_RELEASED, last_error=why, state=case((_UNCHANGED, GAVE_UP), else_=WAITING))
         .execution_options(synchronize_session=False)
     )
@@ -201,9 +220,8 @@ def hold_back(
 
 def drop(session: Session, owner: str, rows: Sequence[int]) -> None:
     """The rows have lost their meaning: their target is gone."""
-    session.execute(
-        delete(Delivery).where(_mine(owner, rows)).execution_options(synchronize_session=False)
-    )
+    if rows:
+        session.connection().execute(_DROP, {"owner": owner, "rows": rows})
 
 
 def heal_clock_step(
@@ -231,26 +249,6 @@ def heal_clock_step(
         .execution_options(synchronize_session=False)
     )
     pauses.heal_clock_step(session, now, longest_wait)
-
-
-def _due(courier: str, now: datetime) -> ColumnElement[bool]:
-    """Every priority by name, so that the index leads straight to what is due."""
-    return and_(
-        Delivery.courier == courier,
-        Delivery.state == WAITING,
-        Delivery.priority.in_(PRIORITIES),
-        Delivery.due_at <= now,
-        or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now),
-    )
-
-
-def _mine(owner: str, rows: Sequence[int]) -> ColumnElement[bool]:
-    return and_(Delivery.lease_owner == owner, Delivery.id.in_(rows))
-
-
-def _doubted(condition: ColumnElement[bool], until: datetime) -> ColumnElement[datetime | None]:
-    moment = literal(until, Delivery.doubt_until.type)
-    return case((condition, moment), else_=Delivery.doubt_until)
 
 
 def _attempts_but(untried: int) -> ColumnElement[int]:
