@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from pydantic import BaseModel
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from certs.google import GoogleIdentity
 from passes.services import programs
@@ -81,9 +82,7 @@ def index(call: Call) -> Reply:
 def show(call: Call) -> Reply:
     """Read one program."""
     with call.parts.database.reading() as session:
-        return _reply(
-            call, programs.find_program(session, call.merchant_id, call.path["program_id"])
-        )
+        return _reply(call, _found(session, call))
 
 
 @routes.on(
@@ -96,7 +95,7 @@ def show(call: Call) -> Reply:
 def change(call: Call) -> Reply:
     """Change a program (JSON merge patch). Stamps already given keep counting."""
     with call.parts.database.writing() as session:
-        program = programs.find_program(session, call.merchant_id, call.path["program_id"])
+        program = _found(session, call)
         check_revision(program.revision)
         draft = call.patched(programs.draft_of(program))
         with (
@@ -112,7 +111,7 @@ def change(call: Call) -> Reply:
 def activate(call: Call) -> Reply:
     """Open the program for joining. Its pictures are drawn and stored first; Google is told."""
     with call.parts.database.reading() as session:
-        program = programs.find_program(session, call.merchant_id, call.path["program_id"])
+        program = _found(session, call)
         programs.require_possible(program, ACTIVE)
         require_sound(read_look(session, program.id, drawable=False))
     draw(call.parts, program.id)
@@ -131,9 +130,13 @@ def archive(call: Call) -> Reply:
     return _move(call, ARCHIVED)
 
 
+def _found(session: Session, call: Call) -> Program:
+    return programs.find_program(session, call.merchant_id, call.path["program_id"])
+
+
 def _move(call: Call, status: str) -> Reply:
     with call.parts.database.writing() as session:
-        program = programs.find_program(session, call.merchant_id, call.path["program_id"])
+        program = _found(session, call)
         check_revision(program.revision)
         programs.change_status(program, status)
         if status == ACTIVE and isinstance(call.parts.google, GoogleIdentity):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from passes.services import templates
 from passes.services.drafts import (
@@ -86,7 +87,7 @@ def index(call: Call) -> Reply:
 def show(call: Call) -> Reply:
     """Read one template."""
     with call.parts.database.reading() as session:
-        return _reply(templates.find_template(session, call.merchant_id, call.path["template_id"]))
+        return _reply(_found(session, call))
 
 
 @routes.on(
@@ -99,7 +100,7 @@ def show(call: Call) -> Reply:
 def change(call: Call) -> Reply:
     """Change a template (JSON merge patch). The cards of all its programs change their look."""
     with call.parts.database.writing() as session:
-        template = templates.find_template(session, call.merchant_id, call.path["template_id"])
+        template = _found(session, call)
         check_revision(template.revision)
         draft = call.patched(templates.draft_of(template))
         touched = programs_with(session, template.id)
@@ -114,11 +115,15 @@ def change(call: Call) -> Reply:
 def lint(call: Call) -> Reply:
     """What could be better: unreadable colours with a proposal, texts the wallets will cut."""
     with call.parts.database.reading() as session:
-        template = templates.find_template(session, call.merchant_id, call.path["template_id"])
+        template = _found(session, call)
         issues = lint_template(session, template)
     return Reply(
         LintView(issues=[IssueView.model_validate(i, from_attributes=True) for i in issues])
     )
+
+
+def _found(session: Session, call: Call) -> Template:
+    return templates.find_template(session, call.merchant_id, call.path["template_id"])
 
 
 def view(template: Template) -> TemplateView:
