@@ -27,19 +27,16 @@ _CARDS = (
     .join(Pass, Pass.member_id == Member.id)
     .join(Program, Program.id == Member.program_id)
 )
-_BY_ID = _CARDS.where(
-    Member.id == bindparam("member_id"), Member.merchant_id == bindparam("merchant_id")
-)
-_BY_CODE = _CARDS.where(
-    Pass.merchant_id == bindparam("merchant_id"),
+# What the session read before it had the lock may be old.
+_LOCKED = _CARDS.with_for_update(of=Pass).execution_options(populate_existing=True)
+_HAS_ID = (Member.id == bindparam("member_id"), Member.merchant_id == bindparam("merchant_id"))
+_HAS_CODE = (
     Pass.code == bindparam("code"),
+    Pass.merchant_id == bindparam("merchant_id"),
     Member.erased_at.is_(None),
 )
-_LOCKED_BY_ID, _LOCKED_BY_CODE = (
-    # What was read before the lock was had may be old.
-    cards.with_for_update(of=Pass).execution_options(populate_existing=True)
-    for cards in (_BY_ID, _BY_CODE)
-)
+_LOCKED_BY_ID, _LOCKED_BY_CODE = _LOCKED.where(*_HAS_ID), _LOCKED.where(*_HAS_CODE)
+_BY_CODE = _CARDS.where(*_HAS_CODE)
 _SO_FAR = select(
     func.coalesce(func.sum(Transaction.stamps), 0),
     func.max(Transaction.created_at).filter(Transaction.type == EARN),
