@@ -126,7 +126,7 @@ def test_a_revoked_token_is_replaced_unseen(world: World) -> None:
 def test_a_patch_that_arrives_late_has_not_the_last_word(world: World) -> None:
     """Worker A's first stamp is obeyed minutes after worker B's second."""
     member = world.saved()
-    slow, quick = world.make_rounds(timeout_s=0.2), world.rounds
+    slow, quick = world.make_rounds(timeout_s=1.0), world.rounds
     world.google.script.add(Rule(answer="hold", method="PATCH", next=1))
     world.stamp(member)
     assert slow.step() == Counted(later=1)
