@@ -143,9 +143,13 @@ class Worker:
         with self.database.reading() as session:
             if not fanout.is_work_left(session):
                 return False
-        with self.database.writing() as session:
-            batch = fanout.work_one_batch(session, self.now())
-        return batch is not None
+        try:
+            with self.database.writing() as session:
+                return fanout.work_one_batch(session, self.now()) is not None
+        except Exception:
+            with self.database.writing() as session:
+                fanout.put_last(session, self.now())
+            raise
 
     def _relocate(self) -> bool:
         return self._mover.work_one_batch(self.now()) is not None

@@ -90,7 +90,7 @@ def begin_fan_out(
     """
     told = {"tells_phones": phones, "tells_objects": objects, "resumes_objects": resumes}
     row = insert(FanOut).values(
-        program_id=program_id, created_at=now, after_pass_id="", until_pass_id="", **told
+        program_id=program_id, worked_at=now, after_pass_id="", until_pass_id="", **told
     )
     either = {name: or_(FanOut.__table__.c[name], row.excluded[name]) for name in told}
     all_round = {"until_pass_id": FanOut.after_pass_id, "wrapped": False}

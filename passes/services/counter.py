@@ -89,6 +89,7 @@ def line_by_key(session: Session, merchant_id: str, key: str) -> Transaction | N
 
 def given_before(session: Session, at: Presented, line: Transaction) -> Stamping:
     """An act whose first answer was forgotten: the line as it is, and nobody is told again."""
+    session.refresh(at.member)  # somebody may have been erased while this waited for the card
     mine = select(Reward).where(Reward.transaction_id == line.id)
     rewards = session.scalars(mine.order_by(Reward.cycle, Reward.milestone))
     return Stamping(at, at.stamps, line, tuple(rewards), Told(0, 0))

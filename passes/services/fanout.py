@@ -23,9 +23,11 @@ def telling(session: Session, program_ids: Collection[str], now: datetime) -> It
 
     A change that no pass shows starts nothing; one that phones would refuse raises PassInvalid.
     """
-    ordered = sorted(program_ids)  # as everywhere, so that two changes cannot deadlock
-    mine = select(Program.id).where(Program.id.in_(ordered)).order_by(Program.id)
-    session.execute(mine.with_for_update(key_share=True)).all()  # stamps need not wait
+    # As everywhere, so that two changes cannot deadlock; the database may sort otherwise.
+    ordered = sorted(program_ids)
+    for name in ordered:
+        mine = select(Program.id).where(Program.id == name)
+        session.execute(mine.with_for_update(key_share=True)).all()  # stamps need not wait
     before = [read_look(session, name, drawable=False) for name in ordered]
     yield
     session.flush()
@@ -49,15 +51,14 @@ def is_work_left(session: Session) -> bool:
 
 
 def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch | None:
-    """The next passes of the oldest fan-out; None when there is nothing to do.
+    """The next passes of the fan-out that waited longest; None when there is nothing to do.
 
     Several workers may call it: each takes another fan-out. A crash repeats at most one batch.
     """
-    work = session.scalars(
-        select(FanOut).order_by(FanOut.created_at).limit(1).with_for_update(skip_locked=True)
-    ).one_or_none()
+    work = _next_in_line(session)
     if work is None:
         return None
+    work.worked_at = now
     ids = session.scalars(_ahead(work).order_by(Pass.id).limit(size)).all()
     if not ids:
         return _wrap(session, work)
@@ -73,6 +74,18 @@ def work_one_batch(session: Session, now: datetime, size: int = BATCH) -> Batch 
     return Batch(work.program_id, len(ids), done=False)
 
 
+def put_last(session: Session, now: datetime) -> None:
+    """After trouble: another one's turn comes before that of whose turn it was."""
+    if work := _next_in_line(session):
+        work.worked_at = now
+
+
+def _next_in_line(session: Session) -> FanOut | None:
+    return session.scalars(
+        select(FanOut).order_by(FanOut.worked_at).limit(1).with_for_update(skip_locked=True)
+    ).one_or_none()
+
+
 def _ahead(work: FanOut) -> Select[str]:
     """The passes from here to the end, or to where the ring closes."""
     ahead = select(Pass.id).where(Pass.program_id == work.program_id, Pass.id > work.after_pass_id)
@@ -81,11 +94,11 @@ def _ahead(work: FanOut) -> Select[str]:
 
 def _wrap(session: Session, work: FanOut) -> Batch:
     """From the end to the beginning of the ring, unless it is closed."""
-    done = work.wrapped or not work.until_pass_id
-    if done:
+    if work.wrapped or not work.until_pass_id:
         session.delete(work)
+        return Batch(work.program_id, 0, done=True)
     work.after_pass_id, work.wrapped = "", True
-    return Batch(work.program_id, 0, done)
+    return Batch(work.program_id, 0, done=False)
 
 
 def _tell(session: Session, old: Look, new: Look, now: datetime) -> None:

@@ -95,6 +95,9 @@ def _lines(data: bytes) -> tuple[list[tuple[int, list[str]]], str]:
 def _columns(header: Sequence[str]) -> list[str]:
     names = [cell.lower() for cell in header]
     known = ", ".join(_COLUMNS)
+    if len(names) > len(_COLUMNS):
+        detail = f"has {len(names)} columns, more than there can be; known are {known}"
+        raise Invalid([FieldFault("/file", "too_many_columns", detail)])
     faults = [
         FieldFault("/file", "column_unknown", f"column {number}: no such column; known are {known}")
         for number, name in enumerate(names, 1)

@@ -81,20 +81,22 @@ def carry_out(session: Session, merchant_id: str, plan: Plan, now: datetime) -> 
 
 
 def _known(rows: Sequence[Row], shops: Sequence[Location]) -> list[Location | None]:
-    """By its external id, else by its name; a shop of this name that has no id yet gets it."""
+    """By its external id, else by its name; a shop of this name that has no id yet gets it, from
+    the first row that has one.
+    """
     newest_first = shops[::-1]  # so that of one name the oldest is found
     identified = _by("external_id", newest_first)
     named = _by("name", newest_first)
     nameless = _by("name", [shop for shop in newest_first if shop.external_id is None])
     return [
-        identified.get(row.given["external_id"]) or nameless.get(row.given["name"])
+        identified.get(row.given["external_id"]) or nameless.pop(row.given["name"], None)
         if "external_id" in row.given
         else named.get(row.given["name"])
         for row in rows
     ]
 
 
-def _by(column: str, shops: Sequence[Location]) -> Mapping[object, Location]:
+def _by(column: str, shops: Sequence[Location]) -> dict[object, Location]:
     return {getattr(shop, column): shop for shop in shops}
 
 
@@ -127,15 +129,17 @@ def _repeated(rows: Sequence[Row], present: Sequence[Location | None]) -> Iterat
     for row, shop in zip(rows, present, strict=True):
         column = "name" if "external_id" not in row.given else "external_id"
         known = shop.id if shop else (column, row.given[column])
+        if row.given[column] is None:
+            continue
         if known in seen:
             yield row.fault(column, "repeated", f"line {seen[known]} is about the same location")
         seen.setdefault(known, row.line)
 
 
 def _ambiguous(rows: Sequence[Row], shops: Sequence[Location]) -> Iterator[FieldFault]:
-    named = Counter(shop.name for shop in shops)
+    named = Counter[object](shop.name for shop in shops)
     for row in rows:
-        if "external_id" not in row.given and named[str(row.given["name"])] > 1:
+        if "external_id" not in row.given and named[row.given["name"]] > 1:
             detail = "several locations have this name: tell them apart by external_id"
             yield row.fault("name", "ambiguous", detail)
 

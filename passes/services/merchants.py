@@ -33,6 +33,13 @@ def find_merchant(session: Session, merchant_id: str) -> Merchant:
     return merchant
 
 
+def lock_merchant(session: Session, merchant_id: str) -> Merchant:
+    """The same, before any of the merchant's programs is locked: its shops are locked by it too."""
+    mine = select(Merchant.id).where(Merchant.id == merchant_id)
+    session.execute(mine.with_for_update(key_share=True)).all()
+    return find_merchant(session, merchant_id)
+
+
 def draft_of(merchant: Merchant) -> MerchantDraft:
     """The draft that would make this merchant again: what a partial change is laid over."""
     return MerchantDraft.model_validate(

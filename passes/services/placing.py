@@ -1,12 +1,13 @@
 """Which shops a pass shows: its history's anchors, and the set they lead to.
 
-Not for: bringing a change of the shops to the passes that are out (relocations).
+Not for: bringing a change of the shops to the passes that are out (relocation_steps).
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from pydantic_core import to_json
 from sqlalchemy import select
@@ -27,6 +28,7 @@ from passes.services.locations import takes_part
 from passes.services.place_sets import Places, Resolved, Shown, difference, keep, places_in
 from passes.store.tables import Location, Merchant, Pass, PlaceSet, Program, Transaction
 
+_PROGRAM_ID = itemgetter(0)
 _REMEMBERED = 50  # visits that anchors are found from
 
 
@@ -79,7 +81,10 @@ class ProgramPlaces:
 
 
 def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[ProgramPlaces]:
-    """The shops of these programs, or of all of the merchant's, in the order of the ids."""
+    """The shops of these programs, or of all of the merchant's, in the order of their ids.
+
+    As Python compares them: databases sort by their own collation.
+    """
     locations = session.execute(
         select(
             Location.id,
@@ -104,7 +109,7 @@ def read_places(session: Session, merchant_id: str, *program_ids: str) -> list[P
         if row.active
     }
     found = []
-    for program_id, location_ids, home_id in session.execute(programs.order_by(Program.id)):
+    for program_id, location_ids, home_id in sorted(session.execute(programs), key=_PROGRAM_ID):
         wanted = open_shops.keys() if location_ids is None else set(location_ids)
         shops = {one: shop for one, shop in open_shops.items() if one in wanted}
         first_id = home_id or next(iter(shops), None)

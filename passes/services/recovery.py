@@ -24,7 +24,7 @@ def tell_everybody_again(session: Session, now: datetime) -> int:
         .values(value=beyond)
         .execution_options(synchronize_session=False)
     )
-    programs = session.scalars(select(Program.id).order_by(Program.id)).all()
+    programs = sorted(session.scalars(select(Program.id)))
     for program_id in programs:
         begin_fan_out(session, program_id, now)
         follow_class(session, program_id, now)

@@ -240,9 +240,8 @@ def _tell(
     session: Session, pass_type: str, apple: set[str], google: set[str], now: datetime
 ) -> None:
     """Each wallet hears of what it shows: Google has no texts, and Apple no class."""
-    for passes, objects in ((apple & google, True), (apple - google, False)):
-        if passes:
-            announce(session, pass_type, passes, FAN_OUT, now, objects=objects)
-    if alone := google - apple:
-        google_sync.tell_google(session, alone, FAN_OUT, now)
-        mark_changed(session, pass_type, alone, now, phones=False)
+    if apple:
+        announce(session, pass_type, apple, FAN_OUT, now, objects=False)
+    if google:
+        google_sync.tell_google(session, google, FAN_OUT, now)
+        mark_changed(session, pass_type, google, now, phones=False)

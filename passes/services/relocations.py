@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from passes.errors import NotFound
 from passes.services import google_sync
+from passes.services.merchants import lock_merchant
 from passes.services.placing import read_places
-from passes.store.tables import Merchant, Relocation
+from passes.store.tables import Relocation
 
 
 @dataclass(slots=True)
@@ -32,8 +33,7 @@ def relocating(session: Session, merchant_id: str, now: datetime) -> Iterator[Be
     all its shops, Google hears of them with the class: one request for all holders.
     """
     # Until the end nobody places a pass among shops that are about to be others.
-    mine = select(Merchant.id).where(Merchant.id == merchant_id)
-    session.execute(mine.with_for_update(key_share=True)).all()
+    lock_merchant(session, merchant_id)
     before = {one.program_id: one for one in read_places(session, merchant_id)}
     begun = Begun()
     yield begun
@@ -64,7 +64,7 @@ def find_relocation(session: Session, merchant_id: str, relocation_id: str) -> R
 
 
 def _begin(session: Session, merchant_id: str, now: datetime) -> str:
-    """The merchant's relocation from the start: the one under way, or a new one."""
+    """The merchant's relocation: the one under way, which goes round once more, or a new one."""
     work = session.scalars(
         select(Relocation)
         .where(Relocation.merchant_id == merchant_id, Relocation.finished_at.is_(None))

@@ -70,7 +70,10 @@ class CooldownActive(Conflict):
 
 
 def present(session: Session, merchant_id: str, member_id: str) -> Presented:
-    """The card of a merchant's member, locked; NotFound when there is none."""
+    """The card of a merchant's member, locked; NotFound when there is none.
+
+    The card is as it is now; member and program may be as they were before the lock was had.
+    """
     found = _read(session, _LOCKED_BY_ID, merchant_id=merchant_id, member_id=member_id)
     if found is None:
         raise NotFound("There is no such member.")

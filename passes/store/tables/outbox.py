@@ -57,7 +57,7 @@ class FanOut(Base):
     """A change of all passes of a program, worked through in batches by pass id.
 
     The passes are a ring, begun anywhere: at its end, those up to `until_pass_id` are left, and
-    `wrapped` tells that they are being worked through.
+    `wrapped` tells that they are being worked through. Whose `worked_at` is oldest is next in line.
     `tells_objects` is False when Google shows it with the class alone, `tells_phones` when only
     Google shows it; `resumes_objects` when objects that depended on their class may go on.
     """
@@ -71,7 +71,7 @@ class FanOut(Base):
     tells_phones: Mapped[bool] = mapped_column(server_default=true(), default=True)
     tells_objects: Mapped[bool] = mapped_column(server_default=true(), default=True)
     resumes_objects: Mapped[bool] = mapped_column(server_default=false(), default=False)
-    created_at: Mapped[datetime]
+    worked_at: Mapped[datetime]
 
 
 class RateBucket(Base):

@@ -72,7 +72,7 @@ def show(call: Call) -> Reply:
 def change(call: Call) -> Reply:
     """Change a merchant (JSON merge patch). Cards show the new contact when next fetched."""
     with call.parts.database.writing() as session:
-        merchant = merchants.find_merchant(session, _own(call))
+        merchant = merchants.lock_merchant(session, _own(call))
         check_revision(merchant.revision)
         draft = call.patched(merchants.draft_of(merchant))
         touched = programs_of(session, merchant.id)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from passes.services import google_booking, google_sync
 from passes.services.changes import announce, begin_fan_out
-from passes.services.fanout import work_one_batch
+from passes.services.fanout import put_last, work_one_batch
 from passes.services.google_sync import CLASS, OBJECT
 from passes.services.phones import register
 from passes.store import outbox
@@ -274,6 +274,39 @@ def test_a_look_that_changes_all_the_time_reaches_every_phone(shop: Shop) -> Non
     shop.work()
     assert shop.pushes() == len(told)  # the last change is told to all of them
     assert shop.begun() is None
+
+
+def test_fan_outs_take_turns_however_often_one_is_renewed(shop: Shop) -> None:
+    other = begin_two(shop)
+    told: list[str] = []
+    for _ in range(3):
+        shop.service.clock.forward(timedelta(seconds=1))
+        with shop.service.parts.database.writing() as session:
+            begin_fan_out(session, shop.program["id"], shop.service.parts.now())
+            batch = work_one_batch(session, shop.service.parts.now(), size=1)
+        assert batch
+        told.append(batch.program_id)
+    assert told == [shop.program["id"], other, shop.program["id"]]
+
+
+def test_a_fan_out_that_was_in_trouble_comes_last(shop: Shop) -> None:
+    other = begin_two(shop)
+    with shop.service.parts.database.writing() as session:
+        put_last(session, shop.service.parts.now())
+        batch = work_one_batch(session, shop.service.parts.now())
+    assert batch
+    assert batch.program_id == other
+
+
+def begin_two(shop: Shop) -> str:
+    """The shop's fan-out, then that of another program, whose id this is."""
+    other = str(shop.service.program(shop.door, logo=False)["id"])
+    shop.service.member(shop.door, {"id": other})
+    for program_id in (shop.program["id"], other):
+        with shop.service.parts.database.writing() as session:
+            begin_fan_out(session, program_id, shop.service.parts.now())
+        shop.service.clock.forward(timedelta(seconds=1))
+    return other
 
 
 def test_objects_that_depended_on_their_class_go_on_when_it_arrives(shop: Shop) -> None:

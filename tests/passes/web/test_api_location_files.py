@@ -122,6 +122,7 @@ def test_a_row_whose_coordinates_changed_places_is_found_among_the_others(door: 
         (b"name,latitude\nx,1\n", "column_missing"),
         (b"name,latitude,longitude,colour\n", "column_unknown"),
         (b"name,name,latitude,longitude\n", "column_repeated"),
+        (b"a," * 1_000_000, "too_many_columns"),
         (b'name,latitude,longitude\n"x,1,2\n', "malformed"),
         (b"name,latitude,longitude\n" + b"x,1,2\n" * 1001, "too_many_rows"),
     ],
@@ -185,3 +186,20 @@ def test_degrees_are_written_plainly(door: Door, cell: str) -> None:
     answer = door.bring_in(f"name,latitude,longitude\nDeak,{cell},19.05")
     assert answer.status_code == 422
     assert "number of degrees" in answer.text
+
+
+def test_two_ids_of_one_name_are_two_shops_and_the_first_is_that_which_had_no_id(
+    door: Door,
+) -> None:
+    shop = add(door, **DEAK)
+    file = (
+        "external_id,name,latitude,longitude\n1,Deák tér,47.4979,19.0544\n2,Deák tér,47.5,19.05\n"
+    )
+    told = door.bring_in(file).json
+    assert (told["created"], told["updated"]) == (1, 1)
+    assert door.get(f"/locations/{shop['id']}").json["external_id"] == "1"
+
+
+def test_rows_without_a_name_are_told_just_that(door: Door) -> None:
+    file = "name,latitude,longitude\n,47.4979,19.0544\n,47.5,19.05\n"
+    assert faults(door.bring_in(file)) == {("/2/name", "missing"), ("/3/name", "missing")}
