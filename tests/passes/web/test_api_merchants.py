@@ -1,6 +1,15 @@
 """Merchants through the API."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from passes.services.fanout import telling
+from passes.services.relocations import relocating
+from passes.store.database import Database
 from tests.passes.web.answers import faults, problem
+from tests.processes import until
 from tests.service import Door, Service
 
 DRAFT = {
@@ -123,3 +132,33 @@ def test_every_fault_of_a_merchant_is_told_at_once(service: Service) -> None:
         "/quiet_hours/end",
         "/colour",
     }
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_merchant_and_its_shops_may_change_at_the_same_moment(
+    service: Service, database: Database
+) -> None:
+    """Whoever comes second waits; neither has what the other needs."""
+    door = service.merchant()
+    program = service.program(door, logo=False)
+    [merchant] = door.get("/merchants").json["data"]
+    with ThreadPoolExecutor(1) as pool:
+        with (
+            database.writing() as session,
+            relocating(session, merchant["id"], service.clock()),
+        ):
+            change = pool.submit(door.patch, f"/merchants/{merchant['id']}", {"name": "Fern"})
+            until(lambda: somebody_waits(database))
+            with telling(session, [program["id"]], service.clock()):
+                pass
+        assert change.result().status_code == 200
+
+
+def somebody_waits(database: Database) -> bool:
+    """For a lock of another transaction."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with database.asking() as connection:
+        return bool(connection.execute(text(waiting)).scalar_one())
