@@ -10,12 +10,14 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import BinaryIO
 
 from flask import Flask
 from sqlalchemy import select
@@ -64,17 +66,19 @@ def serving(app: str, port: int, **environment: str) -> Iterator[Ask]:
     """An application under our gunicorn with its two workers, and a way to ask it."""
     host = f"127.0.0.1:{port}"
     options = ("--config", "python:passes.web.server", "--bind", host)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", app, *options],
-        env=process_environment() | environment,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _await_port(port)
-        yield asking(host)
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", app, *options],
+            env=process_environment() | environment,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _await_port(port, log)
+            yield asking(host)
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @contextmanager
@@ -154,12 +158,13 @@ def trivial() -> Flask:
     return app
 
 
-def _await_port(port: int) -> None:
+def _await_port(port: int, log: BinaryIO) -> None:
     for _ in range(600):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise RuntimeError("gunicorn did not start")
+    log.seek(0)
+    raise RuntimeError(f"gunicorn did not start: {log.read().decode()}")
 
 
 def _cpu_ms(done: Load) -> float:

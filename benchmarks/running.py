@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _START_LIMIT_S = 120
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -36,11 +36,11 @@ class Load:
 @contextmanager
 def running_demo(port: int, *options: str) -> Iterator[dict[str, Any]]:
     """The facts of a fresh demo that runs for the length of the block."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         command = [sys.executable, "-m", "wsgi", "demo", "--port", str(port), "--folder", folder]
-        demo = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+        demo = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            _await_words(demo, "Ctrl-C ends it")
+            _await_words(demo, "Ctrl-C ends it", log)
             yield json.loads((Path(folder) / "demo.json").read_text())
         finally:
             demo.send_signal(signal.SIGTERM)
@@ -66,7 +66,7 @@ def load(call: Callable[[], Any], seconds: float, clients: int) -> Load:
     return Load(len(latencies), wall_s, _web_server_cpu_s() - cpu_before, tuple(latencies))
 
 
-def _await_words(demo: "subprocess.Popen[str]", words: str) -> None:
+def _await_words(demo: "subprocess.Popen[str]", words: str, log: BinaryIO) -> None:
     assert demo.stdout
     give_up = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < give_up:
@@ -74,7 +74,8 @@ def _await_words(demo: "subprocess.Popen[str]", words: str) -> None:
         if words in line:
             return
         if not line:
-            raise RuntimeError("the demo ended while starting")
+            log.seek(0)
+            raise RuntimeError(f"the demo ended while starting: {log.read().decode()}")
 
 
 def _web_server_cpu_s() -> float:

@@ -44,4 +44,4 @@ class Mover:
             step = relocation_steps.look(session, relocation_id, known, size)
         self._found[relocation_id] = step.stretch
         with self.database.writing() as session:
-            return relocation_steps.work(session, step, now)
+            return relocation_steps.carry_out(session, step, now)

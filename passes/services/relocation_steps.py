@@ -114,7 +114,7 @@ def look(session: Session, relocation_id: str, known: Stretch | None, size: int)
     return Step(relocation_id, stretch, sets, size)
 
 
-def work(session: Session, step: Step, now: datetime) -> Batch:
+def carry_out(session: Session, step: Step, now: datetime) -> Batch:
     """Moves some passes of the step's sets to their successors, and announces who sees it.
 
     Nothing when the shops or the relocation are no longer what the step was made for, or somebody

@@ -12,7 +12,7 @@ from webhooks.couriers.apns import Apns
 from webhooks.simulators.apns import Apns as LocalApns
 from webhooks.simulators.apns import running_apns
 
-HASTY_S = 0.4
+HASTY_S = 1.0
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from tests.webhooks.couriers.apns.pushes import (
     COFFEE,
     NOW,
     TOPIC,
+    all_outcomes,
     courier_to,
     delivered,
     kinds,
@@ -185,7 +186,7 @@ def test_a_batch_left_early_does_not_disturb_the_next(apns: LocalApns, courier: 
 
 def test_the_pace_is_kept_over_all_certificates(apns: LocalApns, keyring: Keyring) -> None:
     with courier_to(apns, keyring, pace=100) as courier:
-        list(courier.deliver([*pushes_to(15), *pushes_to(15, COFFEE)]))
+        all_outcomes(courier, [*pushes_to(15), *pushes_to(15, COFFEE)])
     moments = [push.at for push in apns.journal.pushes()]
     assert len(moments) == 30
     assert (moments[-1] - moments[0]).total_seconds() >= 0.2

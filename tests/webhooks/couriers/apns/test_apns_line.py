@@ -78,7 +78,7 @@ def test_a_push_without_answer_waits_and_stops_no_other(apns: LocalApns, hasty: 
     apns.script.add(Rule(Answer(how="stall"), every=10))
     outcomes = delivered(hasty, pushes_to(100))
     assert kinds(outcomes) == {Delivered: 90, Later: 10}
-    assert "no answer within 0.4 s" in str(outcomes)
+    assert "no answer within 1 s" in str(outcomes)
 
 
 def test_the_next_pushes_do_not_wait_for_one_without_answer(apns: LocalApns, hasty: Apns) -> None:
@@ -86,10 +86,12 @@ def test_the_next_pushes_do_not_wait_for_one_without_answer(apns: LocalApns, has
     delivered(hasty, others)  # the connection is open
     apns.script.add(Rule(Answer(how="stall"), token=slow.token))
     first = list(hasty.deliver([slow, *others]))
+    while len(first) < len(others):
+        first += hasty.deliver(())
     assert {push for push, _ in first} == set(others)
     assert hasty.under_way
-    assert list(hasty.deliver([next_one])) == [(next_one, Delivered())]
-    [(push, outcome)] = all_outcomes(hasty, ())
+    told, (push, outcome) = all_outcomes(hasty, [next_one])
+    assert told == (next_one, Delivered())
     assert (push, type(outcome)) == (slow, Later)
 
 
