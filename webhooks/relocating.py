@@ -5,6 +5,7 @@ from datetime import datetime
 
 from passes.services import relocation_steps
 from passes.services.fanout import BATCH
+from passes.services.looks import LookBook
 from passes.services.relocation_steps import Batch, Stretch
 from passes.store.database import Database
 
@@ -18,6 +19,7 @@ class Mover:
     """
 
     database: Database
+    _looks: LookBook = field(default_factory=LookBook)
     _found: dict[str, Stretch] = field(default_factory=dict)
 
     def work_one_batch(self, now: datetime, size: int = BATCH) -> Batch | None:
@@ -44,4 +46,4 @@ class Mover:
             step = relocation_steps.look(session, relocation_id, known, size)
         self._found[relocation_id] = step.stretch
         with self.database.writing() as session:
-            return relocation_steps.carry_out(session, step, now)
+            return relocation_steps.carry_out(session, self._looks, step, now)

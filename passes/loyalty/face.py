@@ -118,6 +118,20 @@ def compute_face(
     )
 
 
+def texts_near(
+    merchant: MerchantFacts,
+    program: ProgramFacts,
+    member: MemberFacts,
+    locale: str,
+    places: Sequence[PlaceDesign],
+) -> tuple[str, ...]:
+    """What a member's card says near each of these places."""
+    standing = progress(program.rules, member.stamps)
+    values = _placeholder_values(merchant, program, member, standing)
+    reward = _reward(wording(locale), standing)
+    return tuple(_place(one, locale, values, reward).text for one in places)
+
+
 def _place(
     place: PlaceDesign, locale: str, values: Mapping[str, str], reward: FaceField
 ) -> FacePlace:

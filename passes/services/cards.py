@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from passes.errors import Gone, NotFound
-from passes.loyalty.face import PassFace, compute_face
+from passes.loyalty.face import PassFace, compute_face, texts_near
 from passes.loyalty.facts import MemberFacts
 from passes.services.changes import announce
 from passes.services.looks import Look, LookBook, LookVersion
@@ -49,6 +49,11 @@ class Card:
         return compute_face(
             look.merchant, look.program, look.design, self.member, self.locale, self.places
         )
+
+    def texts_near(self, places: Places) -> tuple[str, ...]:
+        """What it would say near these places, in its holder's language."""
+        look = self.look
+        return texts_near(look.merchant, look.program, self.member, self.locale, places)
 
 
 # Asked at every download: built once, because building it costs more than asking.

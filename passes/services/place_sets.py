@@ -41,8 +41,10 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Who sees that places are no longer the same: all phones, those of some languages, objects at
-    Google.
+    """Who may see that places are no longer the same: all phones, those of some languages, objects
+    at Google.
+
+    In these languages texts are written otherwise; what they say depends on the card.
     """
 
     everywhere: bool

@@ -15,9 +15,11 @@ from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from passes.services import google_sync
+from passes.services.cards import cards_of
 from passes.services.changes import announce
+from passes.services.looks import LookBook
 from passes.services.misplaced import Successors, search, those_with
-from passes.services.place_sets import Difference, Shown, difference, keep, places_in
+from passes.services.place_sets import Difference, Resolved, Shown, difference, keep, places_in
 from passes.services.placing import read_places
 from passes.store.outbox import FAN_OUT
 from passes.store.tables import Pass, PlaceSet, Program, Relocation
@@ -45,6 +47,15 @@ class Batch:
     done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What passes with one set showed, shall show, and who may see the difference."""
+
+    before: Shown
+    after: Resolved
+    difference: Difference
+
+
 @dataclass(slots=True)
 class Stretch:
     """Sets of a program that are no longer right, and their successors.
@@ -58,13 +69,13 @@ class Stretch:
     program_id: str | None = None
     successors: Successors = field(default_factory=dict)
     waiting: deque[str | None] = field(default_factory=deque)
-    differences: dict[str | None, Difference] = field(default_factory=dict)
+    changes: dict[str | None, Change] = field(default_factory=dict)
 
     def leave(self, sets: Sequence[str | None], work: Relocation) -> None:
         """The first of those that wait have no passes any more: the relocation moves on."""
         for one in sets:
             self.waiting.popleft()
-            del self.differences[one]
+            del self.changes[one]
         if not self.waiting:
             work.after_program_id, work.after_set_id = self.ahead
         elif sets[-1]:
@@ -114,7 +125,7 @@ def look(session: Session, relocation_id: str, known: Stretch | None, size: int)
     return Step(relocation_id, stretch, sets, size)
 
 
-def carry_out(session: Session, step: Step, now: datetime) -> Batch:
+def carry_out(session: Session, looks: LookBook, step: Step, now: datetime) -> Batch:
     """Moves some passes of the step's sets to their successors, and announces who sees it.
 
     Nothing when the shops or the relocation are no longer what the step was made for, or somebody
@@ -128,7 +139,7 @@ def carry_out(session: Session, step: Step, now: datetime) -> Batch:
     if stretch.program_id is None:
         return _end_round(session, locked, now)
     passes = _take(session, stretch.program_id, step)
-    changed = _move(session, stretch, passes, now)
+    changed = _move(session, looks, step, passes, now)
     locked.checked += len(passes)
     locked.changed += changed
     if not _is_any_left(session, stretch.program_id, step.sets):
@@ -187,14 +198,14 @@ def _state(work: Relocation) -> tuple[int, str, str]:
 
 def _compare(session: Session, stretch: Stretch, sets: Sequence[str | None]) -> None:
     """Who will see that these sets have successors, where that is not known yet."""
-    unknown = [one for one in sets if one not in stretch.differences]
+    unknown = [one for one in sets if one not in stretch.changes]
     rows = session.execute(
         select(PlaceSet.id, PlaceSet.places, PlaceSet.chosen).where(PlaceSet.id.in_(unknown))
     )
     before = {set_id: Shown(places_in(places), chosen) for set_id, places, chosen in rows}
     for one in unknown:
-        after = stretch.successors[one].shown
-        stretch.differences[one] = difference(before.get(one, Shown()), after)
+        old, after = before.get(one, Shown()), stretch.successors[one]
+        stretch.changes[one] = Change(old, after, difference(old, after.shown))
 
 
 def _is_any_left(session: Session, program_id: str, sets: Collection[str | None]) -> bool:
@@ -220,20 +231,40 @@ def _take(session: Session, program_id: str, step: Step) -> list[_Carried]:
     return [_Carried(*row) for row in rows]
 
 
-def _move(session: Session, stretch: Stretch, passes: Sequence[_Carried], now: datetime) -> int:
+def _move(
+    session: Session, looks: LookBook, step: Step, passes: Sequence[_Carried], now: datetime
+) -> int:
     """Gives the passes their new sets; whoever shows a difference is told. How many passes do."""
     if not passes:
         return 0
-    after = stretch.successors
-    keep(session, [after[one.set_id] for one in passes], now)
-    moves = [{"moved": one.id, "to": after[one.set_id].id} for one in passes]
+    changes = [(one, step.stretch.changes[one.set_id]) for one in passes]
+    keep(session, [change.after for _, change in changes], now)
+    moves = [{"moved": one.id, "to": change.after.id} for one, change in changes]
     session.connection().execute(_MOVE, moves)
-    differences = [(one, stretch.differences[one.set_id]) for one in passes if not one.voided]
-    apple = {one.id for one, seen in differences if seen.is_seen_in(one.locale)}
-    google = {one.id for one, seen in differences if seen.at_google}
-    pass_type = session.get_one(Program, stretch.program_id).pass_type_identifier
+    valid = [(one, change) for one, change in changes if not one.voided]
+    apple = {one.id for one, change in valid if change.difference.everywhere}
+    apple |= _says_otherwise(session, looks, valid)
+    google = {one.id for one, change in valid if change.difference.at_google}
+    pass_type = session.get_one(Program, step.stretch.program_id).pass_type_identifier
     _tell(session, pass_type, apple, google, now)
     return len(apple | google)
+
+
+def _says_otherwise(
+    session: Session, looks: LookBook, changes: Sequence[tuple[_Carried, Change]]
+) -> set[str]:
+    """Those whose texts are no longer the same once stamps and names are filled in."""
+    rewritten = {
+        one.id: change for one, change in changes if one.locale in change.difference.locales
+    }
+    if not rewritten:
+        return set()
+    return {
+        card.pass_id
+        for card in cards_of(session, looks, rewritten).values()
+        if card.texts_near(rewritten[card.pass_id].before.places)
+        != card.texts_near(rewritten[card.pass_id].after.shown.places)
+    }
 
 
 def _tell(

@@ -76,7 +76,7 @@ RelevantText = Annotated[
     short(1, 200),
     AfterValidator(one_line),
     AfterValidator(filled_in),
-    # Texts are compared as they are written: one that reads the same must not reach any phone.
+    # So that a text that reads the same is the same, and nothing has to be worked in.
     AfterValidator(placeholders.tidied),
 ]
 ExternalId = Annotated[str, short(1, 255), AfterValidator(one_line)]

@@ -130,6 +130,24 @@ def test_what_no_pass_shows_moves_nothing(chain: Chain) -> None:
     assert chain.service.relocate() == []
 
 
+def test_a_text_concerns_only_those_to_whom_it_says_something_else(chain: Chain) -> None:
+    begun, further = chain.member(), chain.member()
+    chain.stamp(further, 0)
+    chain.change(0, relevant_text={"en": "{{remaining}} to go"})
+    chain.service.relocate()
+    chain.pushed()
+    versions = [chain.version(member) for member in (begun, further)]
+
+    chain.change(0, relevant_text={"en": "4 to go"})
+    chain.service.relocate()
+    assert chain.pushed() == [further["pass"]["id"]]
+    assert chain.version(begun) == versions[0]
+    assert chain.version(further) > versions[1]
+    for member in (begun, further):
+        assert "4 to go" in {one["relevantText"] for one in chain.pass_of(member)["locations"]}
+    assert chain.misplaced() == []
+
+
 def test_a_text_concerns_only_those_who_read_its_language(chain: Chain) -> None:
     english, hungarian = chain.member(locale="en"), chain.member(locale="hu")
     chain.change(0, relevant_text={"hu": "Már csak {{remaining}}"})
