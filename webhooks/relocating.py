@@ -43,7 +43,7 @@ class Mover:
     def _work_on(self, relocation_id: str, now: datetime, size: int) -> Batch:
         with self.database.reading() as session:
             known = self._found.get(relocation_id)
-            step = relocation_steps.look(session, relocation_id, known, size)
+            step = relocation_steps.look(session, self._looks, relocation_id, known, size)
         self._found[relocation_id] = step.stretch
         with self.database.writing() as session:
             return relocation_steps.carry_out(session, self._looks, step, now)

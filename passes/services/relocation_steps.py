@@ -22,13 +22,16 @@ from passes.services.misplaced import Successors, search, those_with
 from passes.services.place_sets import Difference, Resolved, Shown, difference, keep, places_in
 from passes.services.placing import read_places
 from passes.store.outbox import FAN_OUT
-from passes.store.tables import Pass, PlaceSet, Program, Relocation
+from passes.store.tables import Member, Pass, PlaceSet, Program, Relocation
 from passes.store.versions import mark_changed
 
 _AT_ONCE = 1_000  # sets that one look finds successors for
 _KEPT_FOR = timedelta(days=30)
 _START = ("", "")  # of a round over all programs and their sets
 
+_PASSES = select(
+    Pass.id, Pass.version, Member.revision, Pass.locale, Pass.voided, Pass.place_set_id
+).join(Member, Member.id == Pass.member_id)
 _MOVE = (
     update(Pass)
     .where(Pass.id == bindparam("moved"))
@@ -84,23 +87,29 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """A pass and the set it shows; while version and person are the same, so is what it says."""
+
+    id: str
+    version: int
+    person: int  # the revision of its member
+    locale: str
+    voided: bool
+    set_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """The next batch of a relocation, not yet done: these sets of a stretch, so many passes."""
+    """The next batch of a relocation, not yet done: these sets of a stretch, and some passes.
+
+    `unmoved` are the ids of those to whom other texts say the same.
+    """
 
     relocation_id: str
     stretch: Stretch
     sets: tuple[str | None, ...]
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Carried:
-    """A pass and the set it shows."""
-
-    id: str
-    locale: str
-    voided: bool
-    set_id: str | None
+    passes: tuple[Carried, ...]
+    unmoved: frozenset[str]
 
 
 def next_in_line(session: Session) -> str | None:
@@ -113,8 +122,13 @@ def next_in_line(session: Session) -> str | None:
     )
 
 
-def look(session: Session, relocation_id: str, known: Stretch | None, size: int) -> Step:
-    """What is to be done next, found without a lock; `known` is what the last step went by."""
+def look(
+    session: Session, looks: LookBook, relocation_id: str, known: Stretch | None, size: int
+) -> Step:
+    """What is to be done next, found without a lock, for so many passes at most.
+
+    `known` is what the last step went by.
+    """
     work = session.get_one(Relocation, relocation_id)
     if known and known.waiting and known.state == _state(work):
         stretch = known
@@ -122,7 +136,9 @@ def look(session: Session, relocation_id: str, known: Stretch | None, size: int)
         stretch = _search(session, work)
     sets = tuple(islice(stretch.waiting, size))
     _compare(session, stretch, sets)
-    return Step(relocation_id, stretch, sets, size)
+    passes = _carried(session, stretch, sets, size)
+    unmoved = _unmoved(session, looks, stretch, passes)
+    return Step(relocation_id, stretch, sets, passes, unmoved)
 
 
 def carry_out(session: Session, looks: LookBook, step: Step, now: datetime) -> Batch:
@@ -138,7 +154,7 @@ def carry_out(session: Session, looks: LookBook, step: Step, now: datetime) -> B
     locked.worked_at = now
     if stretch.program_id is None:
         return _end_round(session, locked, now)
-    passes = _take(session, stretch.program_id, step)
+    passes = _lock_passes(session, step)
     changed = _move(session, looks, step, passes, now)
     locked.checked += len(passes)
     locked.changed += changed
@@ -215,24 +231,53 @@ def _is_any_left(session: Session, program_id: str, sets: Collection[str | None]
     return bool(session.scalar(select(exists().where(those_with(program_id, sets)))))
 
 
-def _take(session: Session, program_id: str, step: Step) -> list[_Carried]:
-    """Some passes to be moved, locked.
+def _carried(
+    session: Session, stretch: Stretch, sets: Sequence[str | None], size: int
+) -> tuple[Carried, ...]:
+    """Some passes that have one of these sets."""
+    if not sets or not stretch.program_id:
+        return ()
+    some = _PASSES.where(those_with(stretch.program_id, sets)).limit(size)
+    return tuple(Carried(*row) for row in session.execute(some))
+
+
+def _unmoved(
+    session: Session, looks: LookBook, stretch: Stretch, passes: Sequence[Carried]
+) -> frozenset[str]:
+    """Those whose texts are rewritten, and the same once stamps and names are filled in."""
+    rewritten = {
+        one.id: change
+        for one in passes
+        if one.locale in (change := stretch.changes[one.set_id]).difference.locales
+    }
+    if not rewritten:
+        return frozenset()
+    return frozenset(
+        card.pass_id
+        for card in cards_of(session, looks, rewritten).values()
+        if card.texts_near(rewritten[card.pass_id].before.places)
+        == card.texts_near(rewritten[card.pass_id].after.shown.places)
+    )
+
+
+def _lock_passes(session: Session, step: Step) -> list[Carried]:
+    """The step's passes as they are now, those that still have one of its sets.
 
     One that is being stamped is left for another time: this never waits for a stamp.
     """
-    if not step.sets:
+    if not step.passes or not step.stretch.program_id:
         return []
     rows = session.execute(
-        select(Pass.id, Pass.locale, Pass.voided, Pass.place_set_id)
-        .where(those_with(program_id, step.sets))
-        .limit(step.size)
-        .with_for_update(skip_locked=True)
+        _PASSES.where(
+            Pass.id.in_([one.id for one in step.passes]),
+            those_with(step.stretch.program_id, step.sets),
+        ).with_for_update(of=Pass, skip_locked=True)
     )
-    return [_Carried(*row) for row in rows]
+    return [Carried(*row) for row in rows]
 
 
 def _move(
-    session: Session, looks: LookBook, step: Step, passes: Sequence[_Carried], now: datetime
+    session: Session, looks: LookBook, step: Step, passes: Sequence[Carried], now: datetime
 ) -> int:
     """Gives the passes their new sets; whoever shows a difference is told. How many passes do."""
     if not passes:
@@ -241,30 +286,16 @@ def _move(
     keep(session, [change.after for _, change in changes], now)
     moves = [{"moved": one.id, "to": change.after.id} for one, change in changes]
     session.connection().execute(_MOVE, moves)
-    valid = [(one, change) for one, change in changes if not one.voided]
-    apple = {one.id for one, change in valid if change.difference.everywhere}
-    apple |= _says_otherwise(session, looks, valid)
-    google = {one.id for one, change in valid if change.difference.at_google}
+    known = set(step.passes)
+    meanwhile = [one for one in passes if one not in known]  # changed since the look
+    unmoved = step.unmoved.difference(one.id for one in meanwhile)
+    unmoved |= _unmoved(session, looks, step.stretch, meanwhile)
+    valid = [(one.id, one.locale, change.difference) for one, change in changes if not one.voided]
+    apple = {id_ for id_, locale, seen in valid if seen.is_seen_in(locale)} - unmoved
+    google = {id_ for id_, _, seen in valid if seen.at_google}
     pass_type = session.get_one(Program, step.stretch.program_id).pass_type_identifier
     _tell(session, pass_type, apple, google, now)
     return len(apple | google)
-
-
-def _says_otherwise(
-    session: Session, looks: LookBook, changes: Sequence[tuple[_Carried, Change]]
-) -> set[str]:
-    """Those whose texts are no longer the same once stamps and names are filled in."""
-    rewritten = {
-        one.id: change for one, change in changes if one.locale in change.difference.locales
-    }
-    if not rewritten:
-        return set()
-    return {
-        card.pass_id
-        for card in cards_of(session, looks, rewritten).values()
-        if card.texts_near(rewritten[card.pass_id].before.places)
-        != card.texts_near(rewritten[card.pass_id].after.shown.places)
-    }
 
 
 def _tell(
