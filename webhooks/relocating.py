@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from passes.services import relocation_steps
+from passes.services import relocation_plan, relocation_steps
 from passes.services.fanout import BATCH
 from passes.services.looks import LookBook
-from passes.services.relocation_steps import Batch, Stretch
+from passes.services.relocation_plan import Stretch
+from passes.services.relocation_steps import Batch
 from passes.store.database import Database
 
 
@@ -28,7 +29,7 @@ class Mover:
         A relocation that raises comes last in line.
         """
         with self.database.reading() as session:
-            relocation_id = relocation_steps.next_in_line(session)
+            relocation_id = relocation_plan.next_in_line(session)
         if relocation_id is None:
             self._found.clear()
             return None
@@ -43,7 +44,7 @@ class Mover:
     def _work_on(self, relocation_id: str, now: datetime, size: int) -> Batch:
         with self.database.reading() as session:
             known = self._found.get(relocation_id)
-            step = relocation_steps.look(session, self._looks, relocation_id, known, size)
+            step = relocation_plan.look(session, self._looks, relocation_id, known, size)
         self._found[relocation_id] = step.stretch
         with self.database.writing() as session:
             return relocation_steps.carry_out(session, self._looks, step, now)

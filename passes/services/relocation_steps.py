@@ -5,33 +5,24 @@ moment: passes whose set is not the one that its anchors lead to now. Nothing is
 dies, two changes are one piece of work, and a change that was undone is none.
 """
 
-from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from passes.services import google_sync
-from passes.services.cards import cards_of
 from passes.services.changes import announce
 from passes.services.looks import LookBook
-from passes.services.misplaced import Successors, search, those_with
-from passes.services.place_sets import Difference, Resolved, Shown, difference, keep, places_in
-from passes.services.placing import read_places
+from passes.services.misplaced import those_with
+from passes.services.place_sets import keep
+from passes.services.relocation_plan import PASSES, START, Carried, Step, state_of, unmoved_among
 from passes.store.outbox import FAN_OUT
-from passes.store.tables import Member, Pass, PlaceSet, Program, Relocation
+from passes.store.tables import Pass, Program, Relocation
 from passes.store.versions import mark_changed
 
-_AT_ONCE = 1_000  # sets that one look finds successors for
 _KEPT_FOR = timedelta(days=30)
-_START = ("", "")  # of a round over all programs and their sets
-
-_PASSES = select(
-    Pass.id, Pass.version, Member.revision, Pass.locale, Pass.voided, Pass.place_set_id
-).join(Member, Member.id == Pass.member_id)
 _MOVE = (
     update(Pass)
     .where(Pass.id == bindparam("moved"))
@@ -48,97 +39,6 @@ class Batch:
     checked: int
     changed: int
     done: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What passes with one set showed, shall show, and who may see the difference."""
-
-    before: Shown
-    after: Resolved
-    difference: Difference
-
-
-@dataclass(slots=True)
-class Stretch:
-    """Sets of a program that are no longer right, and their successors.
-
-    `state` is that of the relocation it was found for. `waiting` are those with passes, in order;
-    `ahead` is how far the round is when none is left; at its end there is no program.
-    """
-
-    state: tuple[int, str, str]
-    ahead: tuple[str, str]
-    program_id: str | None = None
-    successors: Successors = field(default_factory=dict)
-    waiting: deque[str | None] = field(default_factory=deque)
-    changes: dict[str | None, Change] = field(default_factory=dict)
-
-    def leave(self, sets: Sequence[str | None], work: Relocation) -> None:
-        """The first of those that wait have no passes any more: the relocation moves on."""
-        for one in sets:
-            self.waiting.popleft()
-            del self.changes[one]
-        if not self.waiting:
-            work.after_program_id, work.after_set_id = self.ahead
-        elif sets[-1]:
-            work.after_set_id = sets[-1]
-        self.state = _state(work)
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A pass and the set it shows; while version and person are the same, so is what it says."""
-
-    id: str
-    version: int
-    person: int  # the revision of its member
-    locale: str
-    voided: bool
-    set_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The next batch of a relocation, not yet done: these sets of a stretch, and some passes.
-
-    `unmoved` are the ids of those to whom other texts say the same.
-    """
-
-    relocation_id: str
-    stretch: Stretch
-    sets: tuple[str | None, ...]
-    passes: tuple[Carried, ...]
-    unmoved: frozenset[str]
-
-
-def next_in_line(session: Session) -> str | None:
-    """The relocation that waited longest; None when there is nothing to do."""
-    return session.scalar(
-        select(Relocation.id)
-        .where(Relocation.finished_at.is_(None))
-        .order_by(Relocation.worked_at, Relocation.id)
-        .limit(1)
-    )
-
-
-def look(
-    session: Session, looks: LookBook, relocation_id: str, known: Stretch | None, size: int
-) -> Step:
-    """What is to be done next, found without a lock, for so many passes at most.
-
-    `known` is what the last step went by.
-    """
-    work = session.get_one(Relocation, relocation_id)
-    if known and known.waiting and known.state == _state(work):
-        stretch = known
-    else:
-        stretch = _search(session, work)
-    sets = tuple(islice(stretch.waiting, size))
-    _compare(session, stretch, sets)
-    passes = _carried(session, stretch, sets, size)
-    unmoved = _unmoved(session, looks, stretch, passes)
-    return Step(relocation_id, stretch, sets, passes, unmoved)
 
 
 def carry_out(session: Session, looks: LookBook, step: Step, now: datetime) -> Batch:
@@ -169,21 +69,6 @@ def put_last(session: Session, relocation_id: str, now: datetime) -> None:
     session.execute(mine.values(worked_at=now))
 
 
-def _search(session: Session, work: Relocation) -> Stretch:
-    """The next sets that are no longer right."""
-    state, done, after = _state(work), work.after_program_id, work.after_set_id
-    for here in read_places(session, work.merchant_id):
-        if here.program_id <= done:
-            continue
-        found = search(session, here, after, _AT_ONCE)
-        ahead = (done, found.last) if found.last else (here.program_id, "")
-        if found.successors or found.last:
-            waiting = deque(found.successors)
-            return Stretch(state, ahead, here.program_id, found.successors, waiting)
-        done, after = ahead
-    return Stretch(state, _START)
-
-
 def _lock(session: Session, relocation_id: str, state: tuple[int, str, str]) -> Relocation | None:
     """The relocation, if it is still in this state."""
     work = session.scalars(
@@ -191,7 +76,7 @@ def _lock(session: Session, relocation_id: str, state: tuple[int, str, str]) -> 
         .where(Relocation.id == relocation_id, Relocation.finished_at.is_(None))
         .with_for_update(skip_locked=True)
     ).one_or_none()
-    return work if work and _state(work) == state else None
+    return work if work and state_of(work) == state else None
 
 
 def _end_round(session: Session, work: Relocation, now: datetime) -> Batch:
@@ -200,7 +85,7 @@ def _end_round(session: Session, work: Relocation, now: datetime) -> Batch:
     A round always comes to its end, however quickly changes follow each other.
     """
     done = work.round_edits == work.edits
-    work.after_program_id, work.after_set_id = _START
+    work.after_program_id, work.after_set_id = START
     work.round_edits = work.edits
     if done:
         session.execute(delete(Relocation).where(Relocation.finished_at < now - _KEPT_FOR))
@@ -208,56 +93,11 @@ def _end_round(session: Session, work: Relocation, now: datetime) -> Batch:
     return Batch(work.id, 0, 0, done)
 
 
-def _state(work: Relocation) -> tuple[int, str, str]:
-    return work.edits, work.after_program_id, work.after_set_id
-
-
-def _compare(session: Session, stretch: Stretch, sets: Sequence[str | None]) -> None:
-    """Who will see that these sets have successors, where that is not known yet."""
-    unknown = [one for one in sets if one not in stretch.changes]
-    rows = session.execute(
-        select(PlaceSet.id, PlaceSet.places, PlaceSet.chosen).where(PlaceSet.id.in_(unknown))
-    )
-    before = {set_id: Shown(places_in(places), chosen) for set_id, places, chosen in rows}
-    for one in unknown:
-        old, after = before.get(one, Shown()), stretch.successors[one]
-        stretch.changes[one] = Change(old, after, difference(old, after.shown))
-
-
 def _is_any_left(session: Session, program_id: str, sets: Collection[str | None]) -> bool:
     """Whether somebody has one of these sets still: more than a batch, or being stamped."""
     if not sets:
         return False
     return bool(session.scalar(select(exists().where(those_with(program_id, sets)))))
-
-
-def _carried(
-    session: Session, stretch: Stretch, sets: Sequence[str | None], size: int
-) -> tuple[Carried, ...]:
-    """Some passes that have one of these sets."""
-    if not sets or not stretch.program_id:
-        return ()
-    some = _PASSES.where(those_with(stretch.program_id, sets)).limit(size)
-    return tuple(Carried(*row) for row in session.execute(some))
-
-
-def _unmoved(
-    session: Session, looks: LookBook, stretch: Stretch, passes: Sequence[Carried]
-) -> frozenset[str]:
-    """Those whose texts are rewritten, and the same once stamps and names are filled in."""
-    rewritten = {
-        one.id: change
-        for one in passes
-        if one.locale in (change := stretch.changes[one.set_id]).difference.locales
-    }
-    if not rewritten:
-        return frozenset()
-    return frozenset(
-        card.pass_id
-        for card in cards_of(session, looks, rewritten).values()
-        if card.texts_near(rewritten[card.pass_id].before.places)
-        == card.texts_near(rewritten[card.pass_id].after.shown.places)
-    )
 
 
 def _lock_passes(session: Session, step: Step) -> list[Carried]:
@@ -268,7 +108,7 @@ def _lock_passes(session: Session, step: Step) -> list[Carried]:
     if not step.passes or not step.stretch.program_id:
         return []
     rows = session.execute(
-        _PASSES.where(
+        PASSES.where(
             Pass.id.in_([one.id for one in step.passes]),
             those_with(step.stretch.program_id, step.sets),
         ).with_for_update(of=Pass, skip_locked=True)
@@ -289,7 +129,7 @@ def _move(
     known = set(step.passes)
     meanwhile = [one for one in passes if one not in known]  # changed since the look
     unmoved = step.unmoved.difference(one.id for one in meanwhile)
-    unmoved |= _unmoved(session, looks, step.stretch, meanwhile)
+    unmoved |= unmoved_among(session, looks, step.stretch, meanwhile)
     valid = [(one.id, one.locale, change.difference) for one, change in changes if not one.voided]
     apple = {id_ for id_, locale, seen in valid if seen.is_seen_in(locale)} - unmoved
     google = {id_ for id_, _, seen in valid if seen.at_google}
