@@ -58,6 +58,11 @@ _FIND_PASS = select(
     Pass.pass_type_identifier == bindparam("pass_type"),
     Pass.serial_number == bindparam("serial_number"),
 )
+_LOCK_PASS = (
+    select(Pass.version, Pass.served_version)
+    .where(Pass.id == bindparam("pass_id"))
+    .with_for_update()
+)
 _NEWEST = (
     select(PassTypeCounter.value)
     .where(PassTypeCounter.pass_type_identifier == bindparam("pass_type"))
@@ -103,6 +108,9 @@ def register(
     The push token is taken over each time. Only a pass that changed since a phone last took it is
     pushed at once: everybody else has what there is.
     """
+    # First, as everybody does: what a registration holds of its pass by pointing to it, and a stamp
+    # waits for, could not become more afterwards.
+    card = session.execute(_LOCK_PASS, {"pass_id": found.id}).one()
     device_id = _keep_device(session, library_identifier, pass_type, push_token, now)
     added = session.execute(
         insert(Registration)
@@ -113,9 +121,7 @@ def register(
     if added is None:
         return False
     _keep_the_newest(session, found.id)
-    # Read anew: the registration may have waited for a change that was being committed.
-    served = func.coalesce(Pass.served_version, 0)
-    if session.scalar(select(exists().where(Pass.id == found.id, Pass.version > served))):
+    if card.version > (card.served_version or 0):
         # A new version, because the phone's tag may be beyond the present one already.
         announce(session, pass_type, [found.id], outbox.BY_HAND, now, objects=False)
     record(session, found.merchant_id, "pass.installed", {"pass_id": found.id}, now)
